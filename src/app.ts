@@ -1,0 +1,194 @@
+import type { RequestListener } from 'node:http'
+import { hostname } from 'node:os'
+import { resolve } from 'node:path'
+import type { Redis } from 'ioredis'
+import type { Config, Role } from './config.js'
+import { createReceiver } from './flow/from-feishu/receiver.js'
+import { createInbox } from './flow/inbox/accept.js'
+import { startInboxWorker } from './flow/inbox/worker.js'
+import { startVendorSide } from './flow/orders/start.js'
+import type { Limiter } from './flow/to-feishu/limiter/limiter.js'
+import { memoryLimiter } from './flow/to-feishu/limiter/memory.js'
+import { redisLimiter } from './flow/to-feishu/limiter/redis.js'
+import { startFeishuSide } from './flow/to-feishu/start.js'
+import type { VendorAdapter } from './flow/vendor/adapter.js'
+import { createApi } from './operate/api/app.js'
+import { createHealth, type Readiness } from './operate/health.js'
+import { createMetrics, type Metrics } from './operate/metrics.js'
+import { createDoor, type Listening, listen } from './operate/server.js'
+import { createSealer, type Sealer } from './platform/crypto/sealer.js'
+import { type Database, openDatabase } from './platform/database/database.js'
+import { migrate } from './platform/database/migrate.js'
+import { startEmbeddedPostgres } from './platform/embedded/postgres.js'
+import { Lifetime, type Started } from './platform/lifetime.js'
+import type { Logger } from './platform/logger.js'
+import { createBullHints } from './platform/queue/bull.js'
+import { createLocalHints, type Hints } from './platform/queue/hints.js'
+import { connectRedis } from './platform/queue/redis.js'
+import { holdSingleton } from './platform/singleton.js'
+
+/** The parts that every role shares. */
+export interface Parts {
+  config: Config
+  log: Logger
+  database: Database
+  sealer: Sealer
+  hints: Hints
+  limiter: Limiter
+  metrics: Metrics
+  redis?: Redis
+  random: () => number
+}
+
+/** Single parts that a test or a tool puts in place of the real ones. */
+export interface Overrides {
+  vendor?: VendorAdapter
+  hints?: Hints
+  limiter?: Limiter
+  random?: () => number
+}
+
+export interface App extends Started {
+  port: number
+  internalPort?: number
+  ready(): Promise<Readiness>
+  /** Settles when the process must end by itself, with the reason. */
+  failed: Promise<string>
+}
+
+/** The composition root: builds what the roles of this process ask for, and nothing else. */
+export async function startApp(config: Config, log: Logger, overrides: Overrides = {}): Promise<App> {
+  const lifetime = new Lifetime()
+  let stopping = false
+  let fail: (reason: string) => void = () => undefined
+  const failed = new Promise<string>((resolve_) => {
+    fail = resolve_
+  })
+  try {
+    const database = await startDatabase(config, log, lifetime)
+    if (config.redisUrl === undefined) await lifetime.start(beTheOnlyOne(database, fail))
+    const parts = startParts(config, log, database, lifetime, overrides)
+    const { ports, ready } = await startDoors(parts, lifetime, () => stopping)
+    if (has(config, 'poller')) await startVendorRole(parts, lifetime, overrides)
+    if (has(config, 'sync')) lifetime.add(startFeishuSide(parts))
+    log.info({ event: 'app.started', roles: config.roles, ...ports }, 'bgc-bridge is up')
+    return {
+      ...ports,
+      ready,
+      failed,
+      stop: () => {
+        stopping = true
+        return lifetime.stop()
+      },
+    }
+  } catch (failure) {
+    await lifetime.stop()
+    throw failure
+  }
+}
+
+async function startDatabase(config: Config, log: Logger, lifetime: Lifetime): Promise<Database> {
+  const url = config.databaseUrl ?? (await lifetime.start(startEmbedded(config, log))).url
+  if (config.autoMigrate) {
+    const applied = await migrate(url)
+    if (applied.length > 0) log.info({ event: 'database.migrated', applied }, 'migrations were applied')
+  }
+  return lifetime.add(openDatabase({ url, log }))
+}
+
+function startEmbedded(config: Config, log: Logger) {
+  return startEmbeddedPostgres({
+    dataDir: resolve(config.dataDir),
+    log: (event, fields) => log.info({ event: `embedded_postgres.${event}`, ...fields }, 'embedded PostgreSQL'),
+  })
+}
+
+function beTheOnlyOne(database: Database, fail: (reason: string) => void): Promise<Started> {
+  return holdSingleton(database.pool, {
+    name: 'queue',
+    host: hostname(),
+    pid: process.pid,
+    onLost: () => fail('another process took over while this one was suspended'),
+  })
+}
+
+function startParts(config: Config, log: Logger, database: Database, lifetime: Lifetime, overrides: Overrides): Parts {
+  const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, log, 'commands')
+  if (redis) lifetime.add({ stop: async () => redis.disconnect() })
+  const hints =
+    overrides.hints ??
+    (config.redisUrl === undefined ? createLocalHints() : createBullHints({ redisUrl: config.redisUrl, log }))
+  return {
+    config,
+    log,
+    database,
+    sealer: createSealer(config.encryptionKeys),
+    hints: lifetime.add(hints),
+    limiter: overrides.limiter ?? (redis === undefined ? memoryLimiter() : redisLimiter({ redis })),
+    metrics: createMetrics(),
+    ...(redis && { redis }),
+    random: overrides.random ?? Math.random,
+  }
+}
+
+/** Every process answers health checks and metrics; the webhook and /v1 belong to receivers. */
+async function startDoors(parts: Parts, lifetime: Lifetime, isStopping: () => boolean) {
+  const { config, database, log, redis } = parts
+  const receives = has(config, 'receiver')
+  const ready = createHealth({ database, ...(redis && { redis }), needsRedis: !receives, isStopping })
+  const outside = createApi({
+    ...parts,
+    ready,
+    operators: receives && config.internalPort === undefined,
+    metricsHere: config.internalPort === undefined,
+  })
+  const webhook = receives ? startReceiving(parts, lifetime) : undefined
+  const door = createDoor({ app: outside, ...(webhook && { webhook }) }, log)
+  const open = (handler: RequestListener, port: number): Promise<Listening> =>
+    lifetime.start(listen(handler, config.host, port, isStopping))
+  const { port } = await open(door, config.port)
+  if (config.internalPort === undefined) return { ports: { port }, ready }
+  const inside = createApi({ ...parts, ready, operators: receives, metricsHere: true })
+  const { port: internalPort } = await open(inside, config.internalPort)
+  return { ports: { port, internalPort }, ready }
+}
+
+function startReceiving({ config, database, sealer, hints, metrics }: Parts, lifetime: Lifetime) {
+  const inbox = lifetime.add(
+    createInbox({
+      database,
+      sealer,
+      onAccepted: () => hints.send('inbox'),
+      onBatch: (size) => metrics.acceptedBatch.observe(size),
+    }),
+  )
+  return createReceiver({
+    apps: config.feishu.apps,
+    inbox,
+    maxEventAgeMs: config.feishu.maxEventAgeMs,
+    onAnswer: (status, reason, elapsedMs) => {
+      metrics.webhookAnswers.inc({ status: String(status), reason })
+      metrics.webhookSeconds.observe(elapsedMs / 1000)
+    },
+  })
+}
+
+async function startVendorRole(parts: Parts, lifetime: Lifetime, overrides: Overrides): Promise<void> {
+  const { database, sealer, hints, log, metrics } = parts
+  const vendorSide = await lifetime.start(startVendorSide(parts, overrides.vendor))
+  const worker = lifetime.add(
+    startInboxWorker({
+      database,
+      sealer,
+      log,
+      onEffect: () => vendorSide.wake(),
+      onSettled: (type, state) => metrics.eventsSettled.inc({ type, state }),
+      onFailure: (loop) => metrics.failures.inc({ loop }),
+    }),
+  )
+  hints.listen('inbox', () => worker.wake())
+}
+
+function has(config: Config, role: Role): boolean {
+  return config.roles.includes(role)
+}

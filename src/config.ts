@@ -1,0 +1,212 @@
+import { readFileSync } from 'node:fs'
+import type { FeishuApp } from './config/apps.js'
+import { codeOf, readApps } from './config/apps.js'
+import type { ApiKey, EncryptionKey, RateWindow } from './config/parsers.js'
+import { type Role, type Values, type Variable, type VariableName, variables } from './config/variables.js'
+
+export type { FeishuApp } from './config/apps.js'
+export type { ApiKey, EncryptionKey, RateWindow, Scope } from './config/parsers.js'
+export type { Role } from './config/variables.js'
+
+/** Everything the service reads from its environment. Times are milliseconds. */
+export interface Config {
+  host: string
+  port: number
+  internalPort?: number
+  logLevel: string
+  roles: readonly Role[]
+  dataDir: string
+  apiKeys: readonly ApiKey[]
+  encryptionKeys: readonly EncryptionKey[]
+  stopTimeoutMs: number
+  autoMigrate: boolean
+  databaseUrl?: string
+  redisUrl?: string
+  feishu: {
+    apps: readonly FeishuApp[]
+    maxEventAgeMs: number
+    rateLimits: readonly RateWindow[]
+    rateLimitsSlow: readonly RateWindow[]
+    timeoutMs: number
+    retry: { baseMs: number; maxMs: number; maxAgeMs: number }
+  }
+  vendor: {
+    adapter: string
+    baseUrl?: string
+    apiKey?: string
+    timeoutMs: number
+    pollMinMs: number
+    pollMaxMs: number
+    concurrency: number
+    /** VENDOR_* names that belong to an own adapter. */
+    environment: Readonly<Record<string, string>>
+  }
+  proxy: ProxySettings
+}
+
+export interface ProxySettings {
+  httpsProxy?: string
+  httpProxy?: string
+  noProxy?: string
+}
+
+export class ConfigError extends Error {
+  readonly complaints: readonly string[]
+
+  constructor(complaints: readonly string[]) {
+    super(`The configuration cannot be used:\n${complaints.map((complaint) => `  - ${complaint}`).join('\n')}`)
+    this.name = 'ConfigError'
+    this.complaints = complaints
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Reads and checks every variable; throws one ConfigError that lists all complaints. */
+export function readConfig(
+  env: Environment = process.env,
+  readFile = (path: string) => readFileSync(path, 'utf8'),
+): Config {
+  const complaints: string[] = []
+  const complain = (text: string) => {
+    complaints.push(text)
+  }
+  const { values, unset } = readValues(env, readFile, complain)
+  const environment = values.VENDOR_ADAPTER === 'http' ? {} : readVendorEnvironment(env, values)
+  if (unset.has('VENDOR_ADAPTER') || values.VENDOR_ADAPTER === 'http') requireHttpVendor(unset, complain)
+  refuseUnknownNames(env, values.VENDOR_ADAPTER !== 'http', complain)
+  const apps = readApps(values, readFile, complain)
+  if (env.NODE_ENV === 'production' && values.BGC_ENCRYPTION_KEYS?.length === 0) {
+    complain('BGC_ENCRYPTION_KEYS: required when NODE_ENV=production')
+  }
+  if (values.VENDOR_POLL_MIN_MS > values.VENDOR_POLL_MAX_MS) {
+    complain('VENDOR_POLL_MIN_MS: expected no more than VENDOR_POLL_MAX_MS')
+  }
+  if (complaints.length > 0) throw new ConfigError(complaints)
+  return toConfig(values, apps, environment, readProxy(env))
+}
+
+function readValues(env: Environment, readFile: (path: string) => string, complain: (text: string) => void) {
+  const values: Partial<Record<string, unknown>> = {}
+  const unset = new Set<string>()
+  for (const [name, variable] of Object.entries<Variable<unknown>>(variables)) {
+    const given = readText(name, variable, env, readFile, complain)
+    if (given === undefined) unset.add(name)
+    const raw = given ?? variable.fallback
+    if (raw === undefined || (raw === '' && variable.fallback === undefined)) continue
+    const parsed = variable.parse.safeParse(raw)
+    if (parsed.success) values[name] = parsed.data
+    else complain(`${name}: ${parsed.error.issues[0]?.message}${variable.secret ? '' : `, got ${JSON.stringify(raw)}`}`)
+  }
+  // Each value came out of the parser that its type names; a refused one stops the start before it is used.
+  return { values: values as Values, unset }
+}
+
+function readText(
+  name: string,
+  variable: Variable<unknown>,
+  env: Environment,
+  readFile: (path: string) => string,
+  complain: (text: string) => void,
+): string | undefined {
+  const plain = env[name] === '' ? undefined : env[name]
+  const path = variable.secret ? env[`${name}_FILE`] : undefined
+  if (path === undefined || path === '') return plain
+  if (plain !== undefined) complain(`${name}: set together with ${name}_FILE; expected one of them`)
+  try {
+    return readFile(path).replace(/\r?\n$/, '')
+  } catch (cause) {
+    complain(`${name}_FILE: cannot be read (${codeOf(cause)})`)
+    return undefined
+  }
+}
+
+function requireHttpVendor(unset: ReadonlySet<string>, complain: (text: string) => void): void {
+  for (const name of ['VENDOR_BASE_URL', 'VENDOR_API_KEY'] as const) {
+    if (unset.has(name)) complain(`${name}: required for the adapter http`)
+  }
+}
+
+function refuseUnknownNames(env: Environment, ownAdapter: boolean, complain: (text: string) => void): void {
+  for (const name of Object.keys(env)) {
+    const vendors = ownAdapter && name.startsWith('VENDOR_')
+    if (/^(BGC|FEISHU|VENDOR)_/.test(name) && !vendors && !isKnown(name) && !isMadeByKubernetes(name)) {
+      complain(`${name}: not a known name; docs/environment.md lists them`)
+    }
+  }
+}
+
+function isKnown(name: string): boolean {
+  if (name in variables) return true
+  const plain = name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : ''
+  const variable: Variable<unknown> | undefined = plain in variables ? variables[plain as VariableName] : undefined
+  return variable?.secret === true
+}
+
+/** A Kubernetes service named bgc-bridge puts such names into every pod of its namespace. */
+function isMadeByKubernetes(name: string): boolean {
+  return /^BGC_BRIDGE_(.*_)?(SERVICE_HOST|SERVICE_PORT.*|PORT|PORT.*_TCP.*)$/.test(name)
+}
+
+/** What an own adapter gets: its own names, and where the vendor is if that is set. */
+function readVendorEnvironment(env: Environment, values: Values): Record<string, string> {
+  const own = Object.entries(env).filter(([name, value]) => name.startsWith('VENDOR_') && !isKnown(name) && value)
+  const { VENDOR_BASE_URL, VENDOR_API_KEY } = values
+  return {
+    ...Object.fromEntries(own.map(([name, value]) => [name, value ?? ''])),
+    ...(VENDOR_BASE_URL !== undefined && { VENDOR_BASE_URL }),
+    ...(VENDOR_API_KEY !== undefined && { VENDOR_API_KEY }),
+  }
+}
+
+function readProxy(env: Environment): ProxySettings {
+  const httpsProxy = env.HTTPS_PROXY ?? env.https_proxy
+  const httpProxy = env.HTTP_PROXY ?? env.http_proxy
+  const noProxy = env.NO_PROXY ?? env.no_proxy
+  return { ...(httpsProxy && { httpsProxy }), ...(httpProxy && { httpProxy }), ...(noProxy && { noProxy }) }
+}
+
+function toConfig(
+  values: Values,
+  apps: readonly FeishuApp[],
+  environment: Record<string, string>,
+  proxy: ProxySettings,
+): Config {
+  return {
+    host: values.HOST,
+    port: values.PORT,
+    ...(values.BGC_INTERNAL_PORT !== undefined && { internalPort: values.BGC_INTERNAL_PORT }),
+    logLevel: values.LOG_LEVEL,
+    roles: values.BGC_ROLES,
+    dataDir: values.BGC_DATA_DIR,
+    apiKeys: values.BGC_API_KEYS,
+    encryptionKeys: values.BGC_ENCRYPTION_KEYS,
+    stopTimeoutMs: values.BGC_STOP_TIMEOUT_MS,
+    autoMigrate: values.BGC_AUTO_MIGRATE,
+    ...(values.DATABASE_URL !== undefined && { databaseUrl: values.DATABASE_URL }),
+    ...(values.REDIS_URL !== undefined && { redisUrl: values.REDIS_URL }),
+    feishu: {
+      apps,
+      maxEventAgeMs: values.FEISHU_MAX_EVENT_AGE_MS,
+      rateLimits: values.FEISHU_RATE_LIMITS,
+      rateLimitsSlow: values.FEISHU_RATE_LIMITS_SLOW,
+      timeoutMs: values.FEISHU_TIMEOUT_MS,
+      retry: {
+        baseMs: values.FEISHU_RETRY_BASE_MS,
+        maxMs: values.FEISHU_RETRY_MAX_MS,
+        maxAgeMs: values.FEISHU_RETRY_MAX_AGE_MS,
+      },
+    },
+    vendor: {
+      adapter: values.VENDOR_ADAPTER,
+      ...(values.VENDOR_BASE_URL !== undefined && { baseUrl: values.VENDOR_BASE_URL }),
+      ...(values.VENDOR_API_KEY !== undefined && { apiKey: values.VENDOR_API_KEY }),
+      timeoutMs: values.VENDOR_TIMEOUT_MS,
+      pollMinMs: values.VENDOR_POLL_MIN_MS,
+      pollMaxMs: values.VENDOR_POLL_MAX_MS,
+      concurrency: values.VENDOR_CONCURRENCY,
+      environment,
+    },
+    proxy,
+  }
+}

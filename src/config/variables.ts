@@ -1,0 +1,201 @@
+import type { z } from 'zod'
+import {
+  apiKeys,
+  baseUrl,
+  count,
+  encryptionKeys,
+  flag,
+  listOf,
+  milliseconds,
+  oneOf,
+  port,
+  rateWindows,
+  text,
+  url,
+} from './parsers.js'
+
+/** One environment variable. `.env.example` and docs/environment.md are written from this table. */
+export interface Variable<T> {
+  parse: z.ZodType<T, string>
+  /** Text that stands in when the variable is not set; a variable without one is optional. */
+  fallback?: string
+  /** Never shown in a complaint, and readable from the file that `NAME_FILE` names. */
+  secret?: true
+  about: string
+  example?: string
+}
+
+export const roles = ['receiver', 'poller', 'sync'] as const
+export type Role = (typeof roles)[number]
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+const day = 86_400_000
+
+export const variables = {
+  HOST: { parse: text, fallback: '0.0.0.0', about: 'Address of the public listener.' },
+  PORT: { parse: port, fallback: '3000', about: 'Port of the public listener; 0 takes a free one.' },
+  BGC_INTERNAL_PORT: {
+    parse: port,
+    about:
+      'When set, /metrics and /v1 answer only on this port, and the public listener keeps the webhook and the health checks.',
+    example: '3001',
+  },
+  LOG_LEVEL: {
+    parse: oneOf(logLevels),
+    fallback: 'info',
+    about: `Least level that is logged: ${logLevels.join(', ')}.`,
+  },
+  BGC_ROLES: {
+    parse: listOf(roles),
+    fallback: roles.join(','),
+    about:
+      'What this process does. `receiver`: all HTTP. `poller`: effects of events and all calls to the vendor. `sync`: all calls to Feishu.',
+  },
+  BGC_DATA_DIR: { parse: text, fallback: './.data', about: 'Home of the embedded PostgreSQL.' },
+  BGC_API_KEYS: {
+    parse: apiKeys,
+    fallback: '',
+    secret: true,
+    about:
+      'Keys of /v1: `name:secret[:scopes]`, comma-separated; scopes joined by `+` out of read, operate, reveal, erase, notify (none given: all); secrets of 24 characters or more. Without any key /v1 answers 401 to everyone.',
+    example: 'ops:replace-with-24-or-more-characters',
+  },
+  BGC_ENCRYPTION_KEYS: {
+    parse: encryptionKeys,
+    fallback: '',
+    secret: true,
+    about:
+      'Keys that seal personal data in the database: `id:base64-of-32-bytes`, comma-separated; the first encrypts, all decrypt. Required when NODE_ENV=production. `openssl rand -base64 32` makes one.',
+    example: 'k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=',
+  },
+  BGC_STOP_TIMEOUT_MS: {
+    parse: milliseconds(0, 600_000),
+    fallback: '25000',
+    about: 'Longest graceful stop, in ms: no new work at once, calls in flight finish and settle.',
+  },
+  BGC_AUTO_MIGRATE: { parse: flag, fallback: 'true', about: 'Apply migrations at start.' },
+  DATABASE_URL: {
+    parse: url('postgresql:', 'postgres:'),
+    secret: true,
+    about: 'PostgreSQL 14 or later in session mode. Not set: an embedded PostgreSQL below BGC_DATA_DIR.',
+    example: 'postgresql://bgc:password@127.0.0.1:5432/bgc',
+  },
+  REDIS_URL: {
+    parse: url('redis:', 'rediss:'),
+    secret: true,
+    about:
+      'Redis 7 or Valkey with maxmemory-policy noeviction. Not set: the queue runs on PostgreSQL, for one process.',
+    example: 'redis://127.0.0.1:6379',
+  },
+  FEISHU_BASE_URL: {
+    parse: baseUrl,
+    fallback: 'https://open.feishu.cn',
+    about: 'Where Feishu is: https://open.feishu.cn, https://open.larksuite.com, or a sandbox.',
+  },
+  FEISHU_APP_ID: {
+    parse: text,
+    about: 'The app, when there is one. Several apps: FEISHU_APPS_FILE.',
+    example: 'cli_xxxxxxxxxxxx',
+  },
+  FEISHU_APP_SECRET: { parse: text, secret: true, about: 'The secret of the app.', example: 'replace-me' },
+  FEISHU_ENCRYPT_KEY: {
+    parse: text,
+    secret: true,
+    about: 'Encrypt Key of the app; events that are not encrypted are refused.',
+    example: 'replace-me',
+  },
+  FEISHU_VERIFICATION_TOKEN: {
+    parse: text,
+    secret: true,
+    about: 'Verification Token of the app.',
+    example: 'replace-me',
+  },
+  FEISHU_APP_TYPE: {
+    parse: oneOf(['custom', 'store']),
+    fallback: 'custom',
+    about: "`custom`: one customer's own app. `store`: an app from the store, with many tenants.",
+  },
+  FEISHU_APPS_FILE: {
+    parse: text,
+    about:
+      'File with a JSON list of apps `{app_id, app_secret, app_type, encrypt_key, verification_token, base_url?}`, instead of the single one.',
+    example: '/run/secrets/feishu-apps.json',
+  },
+  FEISHU_MAX_EVENT_AGE_MS: {
+    parse: milliseconds(1000, 30 * day),
+    fallback: '32400000',
+    about:
+      "Signed timestamps older than this are refused, in ms. The default of 9 h exceeds Feishu's last retry at 7.1 h.",
+  },
+  FEISHU_RATE_LIMITS: {
+    parse: rateWindows,
+    fallback: '50/1s,1000/60s',
+    about: 'Windows that hold together, for each app, tenant and API method.',
+  },
+  FEISHU_RATE_LIMITS_SLOW: {
+    parse: rateWindows,
+    fallback: '10/1s',
+    about: 'The same for the methods that Feishu allows 10/s: tripartite agreements and the order query.',
+  },
+  FEISHU_TIMEOUT_MS: {
+    parse: milliseconds(100, 120_000),
+    fallback: '10000',
+    about: 'One call to Feishu, whole, in ms.',
+  },
+  FEISHU_RETRY_BASE_MS: {
+    parse: milliseconds(1, 600_000),
+    fallback: '1000',
+    about: 'First backoff, in ms; doubles with full jitter.',
+  },
+  FEISHU_RETRY_MAX_MS: { parse: milliseconds(1, day), fallback: '900000', about: 'Longest backoff, in ms.' },
+  FEISHU_RETRY_MAX_AGE_MS: {
+    parse: milliseconds(1000, 30 * day),
+    fallback: '259200000',
+    about:
+      'Age in ms, counted from the first attempt without time spent waiting for limits or holds, past which a delivery is dead; a stage that others wait behind, after a twelfth of it.',
+  },
+  VENDOR_ADAPTER: {
+    parse: text,
+    fallback: 'http',
+    about: '`http`, or the path of a module with an own adapter, whose own VENDOR_* names come with it.',
+  },
+  VENDOR_BASE_URL: {
+    parse: baseUrl,
+    about: "Where the vendor's system is. Required for `http`.",
+    example: 'https://vendor.example.com/feishu',
+  },
+  VENDOR_API_KEY: {
+    parse: text,
+    secret: true,
+    about: "Bearer key for the vendor's system. Required for `http`.",
+    example: 'replace-me',
+  },
+  VENDOR_TIMEOUT_MS: {
+    parse: milliseconds(100, 120_000),
+    fallback: '10000',
+    about: 'One call to the vendor, whole, in ms.',
+  },
+  VENDOR_POLL_MIN_MS: {
+    parse: milliseconds(10, 7 * day),
+    fallback: '30000',
+    about: 'An order is polled this often after a change, in ms.',
+  },
+  VENDOR_POLL_MAX_MS: {
+    parse: milliseconds(10, 7 * day),
+    fallback: '1800000',
+    about: 'And ever less often up to this, in ms, while nothing changes.',
+  },
+  VENDOR_CONCURRENCY: {
+    parse: count(1, 1000),
+    fallback: '16',
+    about: 'Calls to the vendor in flight for each process.',
+  },
+} satisfies Record<string, Variable<unknown>>
+
+export type VariableName = keyof typeof variables
+
+export type Values = {
+  [Name in VariableName]: (typeof variables)[Name] extends { fallback: string }
+    ? z.output<(typeof variables)[Name]['parse']>
+    : z.output<(typeof variables)[Name]['parse']> | undefined
+}

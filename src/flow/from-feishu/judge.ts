@@ -1,0 +1,44 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { ReceivedEvent } from '../map.js'
+import { decrypt, deriveKey } from './decrypt.js'
+import { parseObject, readEnvelope } from './envelope.js'
+import { equalInConstantTime, readSignatureHeaders, readTimestamp, verifySignature } from './signature.js'
+
+export interface ReceivingApp {
+  appId: string
+  encryptKey: string
+  verificationToken: string
+}
+
+/** What a body turned out to be. `refused` carries the reason for the counter; the sender is not told. */
+export type Verdict =
+  | { kind: 'refused'; status: 400 | 401; reason: Refusal }
+  | { kind: 'challenge'; challenge: string }
+  | { kind: 'event'; event: ReceivedEvent; signedAt: number | null }
+
+export type Refusal = 'not_json' | 'plaintext' | 'signature' | 'unsigned' | 'decryption' | 'token' | 'app' | 'too_old'
+
+/** Judges the raw bytes of one request for one app, in the order that the interface promises. */
+export function judge(body: Buffer, headers: IncomingHttpHeaders, app: ReceivingApp): Verdict {
+  const outer = parseObject(body)
+  if (outer === null) return refused('not_json')
+  const encrypted = outer.encrypt
+  if (typeof encrypted !== 'string') return refused('plaintext')
+  const signed = readSignatureHeaders(headers)
+  if (signed !== 'none' && !verifySignature(signed, body, app.encryptKey)) return refused('signature')
+  const payload = decrypt(encrypted, deriveKey(app.encryptKey))
+  const envelope = payload === null ? null : readEnvelope(payload)
+  const tokenFits = envelope !== null && equalInConstantTime(app.verificationToken, envelope.token)
+  if (tokenFits && envelope.kind === 'url_verification') return { kind: 'challenge', challenge: envelope.challenge }
+  if (signed === 'none' || signed === 'incomplete') return refused('unsigned')
+  if (payload === null || envelope === null) return refused('decryption')
+  if (!tokenFits) return refused('token')
+  if (envelope.appId !== app.appId) return refused('app')
+  const { eventId, type, tenantKey, createTime } = envelope
+  const event = { appId: app.appId, eventId, type, tenantKey, createTime, payload }
+  return { kind: 'event', event, signedAt: readTimestamp(signed.timestamp) }
+}
+
+function refused(reason: Refusal): Verdict {
+  return { kind: 'refused', status: reason === 'not_json' ? 400 : 401, reason }
+}

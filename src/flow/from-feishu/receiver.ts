@@ -1,0 +1,108 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Inbox } from '../map.js'
+import { drain, readBody } from './body.js'
+import { judge, type ReceivingApp, type Refusal } from './judge.js'
+
+/**
+ * The room `from-feishu`: answers Feishu's pushes.
+ *
+ * Called by the HTTP server for every path below `/webhooks/feishu`. Promised: 200 only after the inbox has committed
+ * the event (or had it before), within 2.5 s, since Feishu hangs up at 3 s; 503 when that cannot be known, so that
+ * Feishu sends it again; 4xx for whatever is not Feishu's, of which nothing is kept but a count.
+ */
+export interface ReceiverOptions {
+  apps: readonly ReceivingApp[]
+  inbox: Inbox
+  maxEventAgeMs: number
+  now?: () => number
+  onAnswer?: (status: number, reason: AnswerReason, elapsedMs: number) => void
+}
+
+export type AnswerReason =
+  | Refusal
+  | 'accepted'
+  | 'duplicate'
+  | 'challenge'
+  | 'unavailable'
+  | 'path'
+  | 'method'
+  | 'size'
+  | 'encoding'
+  | 'late'
+
+type Answer = { status: number; reason: AnswerReason; body?: object; headers?: Record<string, string> }
+
+const largestBody = 1024 * 1024
+/** From the first byte to the answer; the inbox gives up earlier. */
+const bodyWithinMs = 2000
+const path = /^\/webhooks\/feishu\/(?:([^/?]+)\/)?events(?:\?.*)?$/
+
+export function createReceiver(options: ReceiverOptions) {
+  const now = options.now ?? Date.now
+  const apps = new Map(options.apps.map((app) => [app.appId, app]))
+  const appOf = (url: string) => {
+    const match = path.exec(url)
+    return match ? (match[1] === undefined ? options.apps[0] : apps.get(match[1])) : undefined
+  }
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const started = performance.now()
+    const answer = await answerTo(request, appOf(request.url ?? ''), options, now)
+    if (answer === 'gone') return
+    send(request, response, answer)
+    options.onAnswer?.(answer.status, answer.reason, performance.now() - started)
+  }
+}
+
+async function answerTo(
+  request: IncomingMessage,
+  app: ReceivingApp | undefined,
+  options: ReceiverOptions,
+  now: () => number,
+): Promise<Answer | 'gone'> {
+  if (app === undefined) return { status: 404, reason: 'path' }
+  if (request.method !== 'POST') return { status: 405, reason: 'method', headers: { Allow: 'POST' } }
+  const body = await readBody(request, largestBody, bodyWithinMs)
+  if (body.kind === 'gone') return 'gone'
+  if (body.kind === 'too_large') return { status: 413, reason: 'size' }
+  const encoding = request.headers['content-encoding']
+  if (encoding !== undefined && encoding !== 'identity') return { status: 415, reason: 'encoding' }
+  if (body.kind === 'late') return { status: 408, reason: 'late' }
+  const verdict = judge(body.bytes, request.headers, app)
+  if (verdict.kind === 'refused') return { status: verdict.status, reason: verdict.reason }
+  if (verdict.kind === 'challenge') return { status: 200, reason: 'challenge', body: { challenge: verdict.challenge } }
+  const { event, signedAt } = verdict
+  if (signedAt !== null && now() - signedAt > options.maxEventAgeMs) {
+    const known = await options.inbox.isKnown(event.appId, event.eventId)
+    if (known === 'unavailable') return unavailable
+    return known ? { status: 200, reason: 'duplicate', body: {} } : { status: 401, reason: 'too_old' }
+  }
+  const acceptance = await options.inbox.accept(event)
+  return acceptance === 'unavailable' ? unavailable : { status: 200, reason: acceptance, body: {} }
+}
+
+const unavailable: Answer = { status: 503, reason: 'unavailable', headers: { 'Retry-After': '5' } }
+
+function send(request: IncomingMessage, response: ServerResponse, { status, body, headers }: Answer): void {
+  const text = JSON.stringify(body ?? { error: statusTexts[status] ?? 'refused' })
+  const close = request.complete ? {} : { Connection: 'close' }
+  if (!request.complete) drain(request, 8 * largestBody)
+  response.writeHead(status, {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(text),
+    ...close,
+    ...headers,
+  })
+  response.end(text)
+}
+
+/** Says no more than the status does: the sender of a forgery learns nothing. */
+const statusTexts: Record<number, string> = {
+  400: 'bad request',
+  401: 'unauthorized',
+  404: 'not found',
+  405: 'method not allowed',
+  408: 'request timeout',
+  413: 'payload too large',
+  415: 'unsupported media type',
+  503: 'unavailable',
+}

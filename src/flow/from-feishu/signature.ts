@@ -1,0 +1,36 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+
+/** The three headers that Feishu signs with (contract §2.2); `none` when it sent not a single one of them. */
+export type SignatureHeaders = { timestamp: string; nonce: string; signature: string } | 'incomplete' | 'none'
+
+export function readSignatureHeaders(headers: IncomingHttpHeaders): SignatureHeaders {
+  const timestamp = headers['x-lark-request-timestamp']
+  const nonce = headers['x-lark-request-nonce']
+  const signature = headers['x-lark-signature']
+  if (timestamp === undefined && nonce === undefined && signature === undefined) return 'none'
+  if (typeof timestamp !== 'string' || typeof nonce !== 'string' || typeof signature !== 'string') return 'incomplete'
+  return { timestamp, nonce, signature }
+}
+
+/** Whether Feishu signed these bytes: SHA-256 of timestamp, nonce, Encrypt Key and the body as it was received. */
+export function verifySignature(signed: SignatureHeaders, body: Buffer, encryptKey: string): boolean {
+  if (signed === 'none' || signed === 'incomplete') return false
+  const hash = createHash('sha256').update(signed.timestamp + signed.nonce + encryptKey)
+  return equalInConstantTime(hash.update(body).digest('hex'), signed.signature.toLowerCase())
+}
+
+/** Compares hashes of both, so that neither content nor length shows in the time it takes. */
+export function equalInConstantTime(expected: string, given: string): boolean {
+  const hashOf = (text: string) => createHash('sha256').update(text).digest()
+  return timingSafeEqual(hashOf(expected), hashOf(given))
+}
+
+/** A signed timestamp in ms; its unit follows from its length (contract §2.2 leaves it open). `null`: not a number. */
+export function readTimestamp(timestamp: string): number | null {
+  if (!/^\d{9,19}$/.test(timestamp)) return null
+  const value = Number(timestamp)
+  if (timestamp.length <= 11) return value * 1000
+  if (timestamp.length <= 14) return value
+  return timestamp.length <= 17 ? value / 1000 : value / 1_000_000
+}

@@ -1,0 +1,60 @@
+import { z } from 'zod'
+
+/**
+ * Bodies of the events that take effect. Feishu marks no field as required (contract §1.1), so only the ids that
+ * nothing works without are demanded; whatever else is missing or null reads as absent, and unknown fields pass.
+ */
+const id = z.string().regex(/^[0-9]{1,32}$/, 'expected an id of 1 to 32 digits')
+const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined)
+const text = optional(z.string())
+
+const customFields = optional(z.array(z.object({ key: z.string(), value: text })))
+
+const person = optional(
+  z.object({
+    name: text,
+    first_name: text,
+    last_name: text,
+    email: text,
+    mobile: optional(z.object({ code: text, number: text })),
+  }),
+)
+
+export const accountCreated = z.object({
+  scope: optional(z.number()),
+  account_id: id,
+  account_name: text,
+  usage_list: optional(z.array(z.number())),
+  custom_field_list: customFields,
+})
+
+export const checkCreated = z.object({
+  background_check_id: id,
+  account_id: text,
+  package_id: text,
+  additional_item_id_list: optional(z.array(z.string())),
+  comment: text,
+  candidate_info: person,
+  client_contact_info: person,
+  custom_field_list: customFields,
+})
+
+export const checkCanceled = z.object({ background_check_id: id, termination_reason: text })
+
+export const appTicket = z.object({ app_ticket: z.string().min(1) })
+
+export const tenantChanged = z.object({ status: text })
+
+export type AccountCreated = z.output<typeof accountCreated>
+export type CheckCreated = z.output<typeof checkCreated>
+export type CheckCanceled = z.output<typeof checkCanceled>
+
+/** `event` of either envelope; complaints name paths and expectations, never values. */
+export function readEventBody<T>(payload: Buffer, schema: z.ZodType<T>): { ok: T } | { problem: string } {
+  const envelope: unknown = JSON.parse(payload.toString('utf8'))
+  const event = typeof envelope === 'object' && envelope !== null && 'event' in envelope ? envelope.event : undefined
+  const parsed = schema.safeParse(event)
+  if (parsed.success) return { ok: parsed.data }
+  const issues = parsed.error.issues.map((issue) => `${['event', ...issue.path].join('.')}: ${issue.message}`)
+  return { problem: `the event's body does not fit: ${issues.join('; ')}` }
+}

@@ -1,0 +1,143 @@
+import type { Sealer } from '../../platform/crypto/sealer.js'
+import type { Database, Sql } from '../../platform/database/database.js'
+import { fairClaimSql } from '../../platform/database/fair-claim.js'
+import type { Logger } from '../../platform/logger.js'
+import { type Loop, startLoop } from '../../platform/loop.js'
+import { eventContext } from './accept.js'
+import { effects } from './effects.js'
+
+export interface InboxWorkerOptions {
+  database: Database
+  sealer: Sealer
+  log: Logger
+  /** Called after effects that may have left work at the vendor. */
+  onEffect: () => void
+  onSettled?: (type: string, state: SettledState) => void
+  onFailure?: (name: string) => void
+}
+
+export type SettledState = 'done' | 'ignored' | 'failed'
+
+interface ClaimedEvent {
+  id: string
+  attempts: number
+}
+
+const batch = 50
+const leaseMs = 30_000
+const scanMs = 1000
+/** An effect that fails for so many times is not passing: a person has to look. */
+const mostAttempts = 10
+
+const claimSql = fairClaimSql({
+  table: 'events',
+  id: 'id',
+  set: 'attempts = claimed.attempts + 1',
+  returning: 'claimed.id, claimed.attempts',
+})
+
+/**
+ * Gives each committed event its effect once: the effect and the event's new state are one transaction, and its payload
+ * is cleared in it. An event that fails never holds up another.
+ */
+export function startInboxWorker(options: InboxWorkerOptions): Loop {
+  return startLoop({
+    name: 'inbox',
+    everyMs: scanMs,
+    log: options.log,
+    ...(options.onFailure && { onFailure: options.onFailure }),
+    turn: async (signal) => {
+      const claimed = await options.database.pool.query<ClaimedEvent>(claimSql, [
+        batch,
+        leaseMs,
+        '{}',
+        Math.ceil(batch / 4),
+        batch,
+      ])
+      for (const event of claimed.rows) {
+        if (signal.aborted) await handBack(options.database, event)
+        else await process(options, event)
+      }
+      if (claimed.rows.length > 0) options.onEffect()
+      return claimed.rows.length > 0 ? 0 : scanMs
+    },
+  })
+}
+
+async function handBack({ pool }: Database, { id }: ClaimedEvent): Promise<void> {
+  await pool.query(`UPDATE events SET due_at = now(), attempts = attempts - 1 WHERE id = $1 AND state = 'new'`, [id])
+}
+
+async function process(options: InboxWorkerOptions, event: ClaimedEvent): Promise<void> {
+  try {
+    await options.database.transaction((sql) => takeEffect(options, sql, event.id))
+  } catch (failure) {
+    options.onFailure?.('inbox-effect')
+    options.log.error(
+      { event: 'inbox.effect_failed', id: event.id, attempts: event.attempts, err: failure },
+      'an effect failed',
+    )
+    await putOff(options, event)
+  }
+}
+
+async function putOff({ database }: InboxWorkerOptions, { id, attempts }: ClaimedEvent): Promise<void> {
+  if (attempts >= mostAttempts)
+    return settle(database.pool, id, 'failed', `the effect failed ${attempts} times; the log tells why`)
+  await database.pool.query(`UPDATE events SET due_at = now() + $2 * interval '1 ms' WHERE id = $1 AND state = 'new'`, [
+    id,
+    Math.min(60_000, 100 * 2 ** attempts),
+  ])
+}
+
+interface EventRow {
+  app_id: string
+  event_id: string
+  type: string
+  tenant_key: string
+  create_time: string
+  payload_sealed: Buffer
+}
+
+async function takeEffect(options: InboxWorkerOptions, sql: Sql, id: string): Promise<void> {
+  const found = await sql.query<EventRow>(
+    `SELECT app_id, event_id, type, tenant_key, create_time, payload_sealed FROM events
+     WHERE id = $1 AND state = 'new' AND payload_sealed IS NOT NULL FOR UPDATE`,
+    [id],
+  )
+  const row = found.rows[0]
+  if (row === undefined) return
+  const effect = Object.hasOwn(effects, row.type) ? effects[row.type] : undefined
+  const outcome =
+    effect === undefined
+      ? { kind: 'ignored' as const }
+      : await effect(sql, options.sealer, keptEvent(options.sealer, row))
+  const state = outcome.kind === 'refused' ? 'failed' : outcome.kind
+  await settle(sql, id, state, outcome.kind === 'refused' ? outcome.problem : null)
+  options.onSettled?.(effect === undefined ? 'other' : row.type, state)
+  const line = {
+    event: 'inbox.settled',
+    id,
+    event_id: row.event_id,
+    type: row.type,
+    app_id: row.app_id,
+    tenant_key: row.tenant_key,
+    state,
+  }
+  options.log.info(line, 'an event was settled')
+}
+
+function keptEvent(sealer: Sealer, row: EventRow) {
+  const payload = sealer.open(row.payload_sealed, eventContext(row.app_id, row.event_id))
+  return { appId: row.app_id, tenantKey: row.tenant_key, createTime: row.create_time, payload }
+}
+
+/** Payloads are kept only while somebody may still need them: ignored and failed ones for 30 days. */
+async function settle(sql: Sql, id: string, state: SettledState, problem: string | null): Promise<void> {
+  await sql.query(
+    `UPDATE events SET state = $2, error = $3, due_at = NULL, settled_at = now(),
+       payload_sealed = CASE WHEN $2 = 'done' THEN NULL ELSE payload_sealed END
+     WHERE id = $1`,
+    [id, state, problem],
+  )
+}

@@ -1,0 +1,73 @@
+import type { Sql } from '../../platform/database/database.js'
+import { addToTimeline } from '../timeline.js'
+import type { VendorAnswer } from '../vendor/adapter.js'
+import { reasonContext } from './cancel.js'
+import { keyOfOrder } from './keys.js'
+import { isTooOld, logAttempt, type PlaceOptions, pauseMs } from './place.js'
+import { type LockedOrder, lockOrder } from './receive.js'
+import { finishTask, type RunTask, retryTask, type VendorTask } from './tasks.js'
+
+/** A placing whose answer was lost may still arrive at the vendor for so long: until then "unknown" is not believed. */
+const mayStillArriveMs = 60_000
+
+/** Tells the vendor that the customer stopped a check. An order whose number is not known is looked up first. */
+export function createCanceling(options: Omit<PlaceOptions, 'onPlaced' | 'onCancelWanted'>): RunTask {
+  return async (task, signal) => {
+    const found = await options.database.pool.query<LockedOrder>(
+      'SELECT * FROM orders WHERE background_check_id = $1',
+      [task.id],
+    )
+    const order = found.rows[0]
+    if (order === undefined) return
+    const looked =
+      order.vendor_order_id === null
+        ? await lookUp(options, task, signal)
+        : { kind: 'ok' as const, value: order.vendor_order_id }
+    const answer =
+      looked.kind === 'ok' && looked.value !== null
+        ? await options.vendor.cancelOrder(looked.value, reasonOf(options, task, order), { signal })
+        : looked
+    await options.database.transaction((sql) => settle(options, sql, task, answer))
+    logAttempt(options.log, task, answer)
+  }
+}
+
+async function lookUp(
+  { vendor }: Pick<PlaceOptions, 'vendor'>,
+  task: VendorTask,
+  signal: AbortSignal,
+): Promise<VendorAnswer<string | null>> {
+  const found = await vendor.findOrder(task.id, { signal })
+  if (found.kind !== 'ok') return found
+  if (found.value !== null) return { kind: 'ok', value: found.value.orderId }
+  const sinceLost = task.ambiguousAt === null ? mayStillArriveMs : Date.now() - task.ambiguousAt.getTime()
+  if (sinceLost >= mayStillArriveMs) return { kind: 'ok', value: null }
+  return {
+    kind: 'retry',
+    message: 'a placing whose answer was lost may still arrive',
+    retryAfterMs: 10_000,
+    ambiguous: false,
+  }
+}
+
+function reasonOf({ sealer }: Pick<PlaceOptions, 'sealer'>, task: VendorTask, order: LockedOrder): string {
+  if (task.reasonSealed === null) return ''
+  return keyOfOrder(sealer, task.id, order.data_key).open(task.reasonSealed, reasonContext(task.id)).toString('utf8')
+}
+
+async function settle(
+  options: Pick<PlaceOptions, 'random'>,
+  sql: Sql,
+  task: VendorTask,
+  answer: VendorAnswer<string | null>,
+): Promise<void> {
+  await lockOrder(sql, task.id)
+  const waiting = answer.kind === 'misconfigured' || (answer.kind === 'retry' && !isTooOld(task, answer.held === true))
+  if (waiting) {
+    const inMs = pauseMs(answer, task.attempts + 1, options.random ?? Math.random)
+    return retryTask(sql, task, { inMs, failure: answer.kind === 'retry' ? { ...answer, ambiguous: false } : answer })
+  }
+  if (!(await finishTask(sql, task))) return
+  const kind = answer.kind === 'ok' ? 'vendor_canceled' : 'vendor_cancel_refused'
+  await addToTimeline(sql, [{ backgroundCheckId: task.id, kind }])
+}

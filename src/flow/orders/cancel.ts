@@ -1,0 +1,83 @@
+import { createDataKey, openDataKey } from '../../platform/crypto/data-key.js'
+import type { Sealer } from '../../platform/crypto/sealer.js'
+import type { Sql } from '../../platform/database/database.js'
+import { laneOfOrder } from '../map.js'
+import { lockLane } from '../outbox/lanes.js'
+import { supersedeWaiting } from '../outbox/supersede.js'
+import { addToTimeline } from '../timeline.js'
+import {
+  belongsTo,
+  type Effect,
+  type LockedOrder,
+  lockOrder,
+  type Origin,
+  refusedAsForeign,
+  taskOfOrder,
+} from './receive.js'
+
+export const reasonContext = (backgroundCheckId: string): string => `cancel:${backgroundCheckId}`
+
+/**
+ * The customer stopped a check in Feishu. What waits for Feishu is superseded, nothing is called back, and the vendor
+ * is told, after a placing that is under way. A check that was never seen leaves a tombstone.
+ *
+ * Locks go lane, order, task, here and everywhere.
+ */
+export async function cancelByCustomer(
+  sql: Sql,
+  sealer: Sealer,
+  origin: Origin,
+  backgroundCheckId: string,
+  reason: string,
+): Promise<Effect> {
+  await lockLane(sql, laneOfOrder(backgroundCheckId))
+  const key = createDataKey(sealer, backgroundCheckId)
+  const tombstone = await sql.query(
+    `INSERT INTO orders (background_check_id, app_id, tenant_key, state, data_key)
+     VALUES ($1, $2, $3, 'canceled', $4) ON CONFLICT DO NOTHING`,
+    [backgroundCheckId, origin.appId, origin.tenantKey, key.wrapped],
+  )
+  if (tombstone.rowCount === 1) {
+    await addToTimeline(sql, [{ backgroundCheckId, kind: 'canceled_before_created' }])
+    return { kind: 'done' }
+  }
+  const order = await lockOrder(sql, backgroundCheckId)
+  if (order === null || !belongsTo(order, origin)) return refusedAsForeign
+  if (order.state !== 'canceled') await cancelKnown(sql, sealer, backgroundCheckId, order, reason)
+  return { kind: 'done' }
+}
+
+async function cancelKnown(sql: Sql, sealer: Sealer, id: string, order: LockedOrder, reason: string): Promise<void> {
+  await supersedeWaiting(sql, laneOfOrder(id))
+  await sql.query(
+    `UPDATE orders SET state = 'canceled', failure = NULL, updated_at = now() WHERE background_check_id = $1`,
+    [id],
+  )
+  await sql.query('DELETE FROM poll_schedule WHERE background_check_id = $1', [id])
+  // Feishu took a result and the customer stopped the check while it was being approved: the vendor has nothing to stop.
+  const afterResult = order.state === 'completed'
+  await addToTimeline(sql, [
+    { backgroundCheckId: id, kind: 'canceled_by_customer', detail: { after_result: afterResult } },
+  ])
+  if (!afterResult) await tellVendor(sql, sealer, id, order, reason)
+}
+
+async function tellVendor(sql: Sql, sealer: Sealer, id: string, order: LockedOrder, reason: string): Promise<void> {
+  const never = await sql.query(
+    `DELETE FROM vendor_tasks WHERE subject = $1 AND action = 'place' AND attempts = 0 AND NOT claimed`,
+    [taskOfOrder(id)],
+  )
+  if (never.rowCount === 1) return
+  const sealed = order.data_key && openDataKey(sealer, id, order.data_key).seal(Buffer.from(reason), reasonContext(id))
+  // A claimed placing goes on under its fence; when it settles it finds that a cancel is wanted.
+  const turned = await sql.query(
+    `UPDATE vendor_tasks SET action = 'cancel', reason_sealed = $2, due_at = CASE WHEN claimed THEN due_at ELSE now() END
+     WHERE subject = $1`,
+    [taskOfOrder(id), sealed],
+  )
+  if (turned.rowCount === 1 || order.vendor_order_id === null) return
+  await sql.query(
+    `INSERT INTO vendor_tasks (subject, action, tenant_key, reason_sealed) VALUES ($1, 'cancel', $2, $3)`,
+    [taskOfOrder(id), order.tenant_key, sealed],
+  )
+}

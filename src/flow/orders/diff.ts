@@ -1,0 +1,224 @@
+import type { DeliveryState, OrderBody, OrderState, ProgressBody } from '../map.js'
+import type { TimelineNote } from '../timeline.js'
+import type { VendorOrder, VendorResult, VendorStage } from '../vendor/adapter.js'
+import { cancelOf, contentOf, progressOf, resultOf, stageIdOf, terminatedStage } from './stages.js'
+
+/** A delivery of the order that is there already, in the order of its lane. */
+export interface KnownDelivery {
+  id: string
+  content: OrderBody
+  state: DeliveryState
+  /** Feishu may have seen it: it is not rewritten any more. */
+  attempted: boolean
+  seenAt: number
+}
+
+/** One place in what waits; without an `id` it is new. */
+export interface Waiting {
+  id?: string
+  content: OrderBody
+}
+
+export interface Difference {
+  /** All that waits without an attempt, in the order in which it shall be sent. */
+  waiting: Waiting[]
+  /** What waited and is no longer wanted. */
+  withdrawn: string[]
+  /** Unsettled deliveries that were attempted: same content, the vendor's latest report links. */
+  relinked: Array<{ id: string; content: OrderBody }>
+  attention: Attention[]
+  notes: TimelineNote[]
+  /** `null`: stays as it is. */
+  state: OrderState | null
+}
+
+export type Attention =
+  | 'changed_after_sent'
+  | 'vendor_time'
+  | 'unknown_to_vendor'
+  | 'poll_refused'
+  | 'delivery_dead'
+  | 'value_changed_for_feishu'
+
+const year2001 = 978_307_200_000
+const mostAhead = 86_400_000
+
+/**
+ * What has to be sent now that the vendor says this about an order: pure. Stages go in the vendor's order, before the
+ * result or the cancel, each once; whatever had an attempt keeps its content, its stage_id and its stage_time.
+ */
+export function diffOrder(id: string, known: readonly KnownDelivery[], vendor: VendorOrder, now: number): Difference {
+  const draft = new Draft(id, known, now)
+  const stages = uniqueStages(vendor.stages, draft)
+  if (vendor.status === 'canceled') {
+    const last = terminatedStage(stages, now)
+    if (last !== null) stages.push(last)
+  }
+  draft.keepVanished(stages)
+  for (const stage of stages) draft.stage(stage)
+  if (vendor.status === 'completed' && vendor.result) draft.result(vendor.result)
+  if (vendor.status === 'canceled') draft.cancel()
+  return draft.finish(stages.length > 0)
+}
+
+function uniqueStages(stages: readonly VendorStage[], draft: Draft): VendorStage[] {
+  const byId = new Map<string, VendorStage>()
+  for (const stage of stages) {
+    if (byId.has(stageIdOf(stage.id))) draft.note('stage_repeated', { stage_id: stageIdOf(stage.id) })
+    else byId.set(stageIdOf(stage.id), stage)
+  }
+  return [...byId.values()]
+}
+
+class Draft {
+  readonly #id: string
+  readonly #now: number
+  readonly #attempted: readonly KnownDelivery[]
+  readonly #unattempted: readonly KnownDelivery[]
+  readonly #closed: boolean
+  readonly #difference: Difference = { waiting: [], withdrawn: [], relinked: [], attention: [], notes: [], state: null }
+  #lastTime: number
+
+  constructor(id: string, known: readonly KnownDelivery[], now: number) {
+    this.#id = id
+    this.#now = now
+    this.#attempted = known.filter((each) => each.attempted)
+    this.#unattempted = known.filter((each) => !each.attempted && each.state === 'pending')
+    this.#closed = this.#attempted.some((each) => each.content.api !== 'update_progress' && each.state !== 'superseded')
+    this.#lastTime = Math.max(0, ...this.#attempted.map((each) => stageTimeOf(each.content)))
+  }
+
+  note(kind: TimelineNote['kind'], detail: Record<string, string | number>): void {
+    this.#difference.notes.push({ kind, detail })
+  }
+
+  /** A stage that the vendor named before and names no longer was seen: it is sent all the same, first. */
+  keepVanished(stages: readonly VendorStage[]): void {
+    const named = new Set(stages.map((stage) => stageIdOf(stage.id)))
+    for (const { id, content } of this.#unattempted) {
+      if (content.api !== 'update_progress' || named.has(content.body.stage_id)) continue
+      const time = Math.max(stageTimeOf(content), this.#lastTime + 1)
+      this.#lastTime = time
+      this.#wait({ id, content: { ...content, body: { ...content.body, stage_time: String(time) } } })
+    }
+  }
+
+  stage(stage: VendorStage): void {
+    const stageId = stageIdOf(stage.id)
+    const sent = this.#attempted.find((each) => isStage(each, stageId))
+    if (sent) this.#compareWithSent(sent, progressOf(this.#id, stage, stageTimeOf(sent.content)).body)
+    else if (this.#closed) this.#flagLate(stageId)
+    else this.#putStage(stage, stageId)
+  }
+
+  #putStage(stage: VendorStage, stageId: string): void {
+    const waiting = this.#unattempted.find((each) => isStage(each, stageId))
+    const seenAt = waiting?.seenAt ?? this.#now
+    const time = Math.max(
+      this.#believable(stage.time, seenAt, { stage_id: stageId }, waiting === undefined),
+      this.#lastTime + 1,
+    )
+    this.#lastTime = time
+    const { body, notes } = progressOf(this.#id, stage, time)
+    this.#put({ api: 'update_progress', body }, waiting, notes, 'stage_seen', 'stage_replaced', { stage_id: stageId })
+    this.#difference.state = 'in_progress'
+  }
+
+  result(result: VendorResult): void {
+    const sent = this.#attempted.find((each) => each.content.api === 'update_result' && each.state !== 'superseded')
+    if (sent) this.#compareWithSent(sent, resultOf(this.#id, result, resultTimeOf(sent.content)).body)
+    else if (!this.#closed) this.#putResult(result)
+  }
+
+  #putResult(result: VendorResult): void {
+    const waiting = this.#unattempted.find((each) => each.content.api === 'update_result')
+    const time = this.#believable(result.time, waiting?.seenAt ?? this.#now, {}, waiting === undefined)
+    const { body, notes } = resultOf(this.#id, result, time)
+    this.#put({ api: 'update_result', body }, waiting, notes, 'result_seen', 'result_replaced', {})
+    this.#difference.state = 'reported'
+  }
+
+  cancel(): void {
+    if (this.#closed) return
+    const waiting = this.#unattempted.find((each) => each.content.api === 'cancel')
+    this.#wait({ ...(waiting && { id: waiting.id }), content: { api: 'cancel', body: cancelOf(this.#id) } })
+    if (waiting === undefined) this.note('vendor_stopped', {})
+  }
+
+  finish(anyStage: boolean): Difference {
+    const kept = new Set(this.#difference.waiting.map((each) => each.id))
+    const withdrawn = this.#unattempted.filter((each) => !kept.has(each.id))
+    for (const each of withdrawn) {
+      if (each.content.api === 'update_result') this.note('result_withdrawn', { delivery_id: each.id })
+    }
+    this.#difference.withdrawn = withdrawn.map((each) => each.id)
+    if (this.#difference.state === null && anyStage && !this.#closed) this.#difference.state = 'in_progress'
+    return this.#difference
+  }
+
+  #wait(waiting: Waiting): void {
+    this.#difference.waiting.push(waiting)
+  }
+
+  #put(
+    content: OrderBody,
+    waiting: KnownDelivery | undefined,
+    notes: TimelineNote[],
+    seen: TimelineNote['kind'],
+    replaced: TimelineNote['kind'],
+    detail: Record<string, string>,
+  ): void {
+    this.#wait({ ...(waiting && { id: waiting.id }), content })
+    const changed = waiting !== undefined && contentOf(waiting.content.body) !== contentOf(content.body)
+    if (waiting === undefined) this.note(seen, detail)
+    if (changed) this.note(replaced, detail)
+    if (waiting === undefined || changed) this.#difference.notes.push(...notes)
+    if (notes.length > 0) this.#flag('value_changed_for_feishu')
+  }
+
+  /** Sent content stays as it was sent; only links of what is not settled yet follow the vendor. */
+  #compareWithSent(sent: KnownDelivery, body: OrderBody['body']): void {
+    const stageId = 'stage_id' in body ? body.stage_id : undefined
+    if (contentOf(sent.content.body) !== contentOf(body)) {
+      this.#flag('changed_after_sent')
+      this.note(stageId === undefined ? 'result_changed_after_sent' : 'stage_changed_after_sent', {
+        delivery_id: sent.id,
+        ...(stageId !== undefined && { stage_id: stageId }),
+      })
+      return
+    }
+    if (sent.state === 'pending' && JSON.stringify(sent.content.body) !== JSON.stringify(body)) {
+      // The same api and the same content, so the body has the shape that the api asks for.
+      this.#difference.relinked.push({ id: sent.id, content: { api: sent.content.api, body } as OrderBody })
+    }
+  }
+
+  #flagLate(stageId: string): void {
+    this.#flag('changed_after_sent')
+    this.note('stage_after_end', { stage_id: stageId })
+  }
+
+  /** The vendor's time, or the time it was seen where the vendor's cannot be true. */
+  #believable(time: number, seenAt: number, about: Record<string, string>, first: boolean): number {
+    if (time >= year2001 && time <= this.#now + mostAhead) return time
+    this.#flag('vendor_time')
+    if (first) this.note('time_corrected', { ...about, given: time, used: seenAt })
+    return seenAt
+  }
+
+  #flag(attention: Attention): void {
+    if (!this.#difference.attention.includes(attention)) this.#difference.attention.push(attention)
+  }
+}
+
+function isStage(delivery: KnownDelivery, stageId: string): boolean {
+  return delivery.content.api === 'update_progress' && delivery.content.body.stage_id === stageId
+}
+
+function stageTimeOf(content: OrderBody): number {
+  return content.api === 'update_progress' ? Number((content.body satisfies ProgressBody).stage_time) : 0
+}
+
+function resultTimeOf(content: OrderBody): number {
+  return content.api === 'update_result' ? Number(content.body.result_time) : 0
+}

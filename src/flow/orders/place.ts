@@ -1,0 +1,169 @@
+import { openJson } from '../../platform/crypto/data-key.js'
+import type { Sealer } from '../../platform/crypto/sealer.js'
+import type { Database, Sql } from '../../platform/database/database.js'
+import type { Logger } from '../../platform/logger.js'
+import { addToTimeline } from '../timeline.js'
+import type { OrderToPlace, VendorAdapter, VendorAnswer, VendorFailure } from '../vendor/adapter.js'
+import { keyOfOrder } from './keys.js'
+import { type LockedOrder, lockOrder, payloadContext } from './receive.js'
+import { vendorRetryMs } from './schedule.js'
+import { finishTask, type RunTask, retryTask, turnTask, type VendorTask } from './tasks.js'
+
+export interface PlaceOptions {
+  database: Database
+  sealer: Sealer
+  vendor: VendorAdapter
+  log: Logger
+  random?: () => number
+  /** Called after an order got its number at the vendor. */
+  onPlaced: () => void
+  onCancelWanted: () => void
+}
+
+/** A vendor that does not take an order for so long will not take it: a person has to look. */
+const giveUpAfterMs = 72 * 3_600_000
+
+/**
+ * Places an order at the vendor. When an earlier answer was lost the vendor is asked whether it has the order, and
+ * only then asked to place it again, under the same idempotency key.
+ */
+export function createPlacing(options: PlaceOptions): RunTask {
+  return async (task, signal) => {
+    const order = await readOrder(options, task.id)
+    if (order === 'not_wanted') return settleUnwanted(options, task)
+    const answer = await askToPlace(options.vendor, order, task.ambiguousAt !== null, signal)
+    await options.database.transaction((sql) => settle(options, sql, task, answer))
+    logAttempt(options.log, task, answer)
+    if (answer.kind === 'ok') options.onPlaced()
+    options.onCancelWanted()
+  }
+}
+
+async function askToPlace(
+  vendor: VendorAdapter,
+  order: OrderToPlace,
+  lookFirst: boolean,
+  signal: AbortSignal,
+): Promise<VendorAnswer<{ orderId: string }>> {
+  if (lookFirst) {
+    const found = await vendor.findOrder(order.backgroundCheckId, { signal })
+    if (found.kind !== 'ok') return found.kind === 'final' ? vendor.placeOrder(order, { signal }) : keepAmbiguous(found)
+    if (found.value !== null) return { kind: 'ok', value: { orderId: found.value.orderId } }
+  }
+  return vendor.placeOrder(order, { signal })
+}
+
+/** A look-up that failed says nothing about the call before it. */
+function keepAmbiguous(failure: VendorFailure): VendorFailure {
+  return failure.kind === 'retry' ? { ...failure, ambiguous: true } : failure
+}
+
+async function readOrder({ database, sealer }: PlaceOptions, id: string): Promise<OrderToPlace | 'not_wanted'> {
+  const found = await database.pool.query<LockedOrder>('SELECT * FROM orders WHERE background_check_id = $1', [id])
+  const order = found.rows[0]
+  if (order?.state !== 'received' || order.payload_sealed === null) return 'not_wanted'
+  const key = keyOfOrder(sealer, id, order.data_key)
+  // Only receiveOrder writes this column.
+  return openJson(key, order.payload_sealed, payloadContext(id)) as OrderToPlace
+}
+
+/** The order was canceled between the claim and now: nothing of this attempt reached the vendor. */
+async function settleUnwanted(options: PlaceOptions, task: VendorTask): Promise<void> {
+  await options.database.transaction((sql) => turnTask(sql, task, 'cancel'))
+  options.onCancelWanted()
+}
+
+async function settle(
+  options: PlaceOptions,
+  sql: Sql,
+  task: VendorTask,
+  answer: VendorAnswer<{ orderId: string }>,
+): Promise<void> {
+  const order = await lockOrder(sql, task.id)
+  const mine = await sql.query('SELECT 1 FROM vendor_tasks WHERE subject = $1 AND fence = $2 FOR UPDATE', [
+    task.subject,
+    task.fence,
+  ])
+  if (order === null || mine.rowCount === 0) return
+  if (answer.kind === 'ok') await settlePlaced(sql, task, order, answer.value.orderId)
+  else if (order.state !== 'received') await settleCanceledMeanwhile(sql, task, answer)
+  else await settleFailure(options, sql, task, answer)
+}
+
+async function settlePlaced(sql: Sql, task: VendorTask, order: LockedOrder, vendorOrderId: string): Promise<void> {
+  const wanted = order.state === 'received'
+  await sql.query(
+    `UPDATE orders SET vendor_order_id = $2, state = CASE WHEN state = 'received' THEN 'ordered' ELSE state END, updated_at = now()
+     WHERE background_check_id = $1`,
+    [task.id, vendorOrderId],
+  )
+  await addToTimeline(sql, [{ backgroundCheckId: task.id, kind: 'placed', detail: { vendor_order_id: vendorOrderId } }])
+  if (!wanted) return turnTask(sql, task, 'cancel')
+  await finishTask(sql, task)
+  await sql.query('DELETE FROM vendor_nudges WHERE vendor_order_id = $1', [vendorOrderId])
+  await sql.query(
+    `INSERT INTO poll_schedule (background_check_id, tenant_key, interval_ms) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING`,
+    [task.id, task.tenantKey],
+  )
+}
+
+async function settleCanceledMeanwhile(sql: Sql, task: VendorTask, failure: VendorFailure): Promise<void> {
+  await turnTask(sql, task, 'cancel')
+  const ambiguous = failure.kind === 'retry' && failure.ambiguous
+  if (ambiguous) await sql.query('UPDATE vendor_tasks SET ambiguous_at = now() WHERE subject = $1', [task.subject])
+}
+
+async function settleFailure(options: PlaceOptions, sql: Sql, task: VendorTask, failure: VendorFailure): Promise<void> {
+  if (failure.kind === 'final')
+    return failOrder(sql, task, 'place_refused', `the vendor refused the order: ${failure.message}`)
+  const age = Date.now() - (task.firstAttemptAt?.getTime() ?? Date.now())
+  const held = failure.kind === 'misconfigured' || failure.held === true
+  if (age > giveUpAfterMs && !held)
+    return failOrder(sql, task, 'place_given_up', `no success in 72 h: ${failure.message}`)
+  await retryTask(sql, task, { inMs: pauseMs(failure, task.attempts + 1, options.random ?? Math.random), failure })
+}
+
+export function isTooOld(task: VendorTask, held: boolean): boolean {
+  return !held && task.firstAttemptAt !== null && Date.now() - task.firstAttemptAt.getTime() > giveUpAfterMs
+}
+
+/** How long to wait after a failure: what the vendor asked for, else the backoff. */
+export function pauseMs(
+  failure: Exclude<VendorFailure, { kind: 'final' }>,
+  attempt: number,
+  random: () => number,
+): number {
+  if (failure.kind === 'misconfigured') return 30_000
+  return failure.retryAfterMs ?? vendorRetryMs(attempt, random())
+}
+
+async function failOrder(
+  sql: Sql,
+  task: VendorTask,
+  kind: 'place_refused' | 'place_given_up',
+  message: string,
+): Promise<void> {
+  await finishTask(sql, task)
+  const failure = {
+    class: 'vendor',
+    message,
+    action: 'mend the cause at the vendor, then place the order again or cancel it',
+  }
+  await sql.query(
+    `UPDATE orders SET state = 'failed', failure = $2, updated_at = now() WHERE background_check_id = $1`,
+    [task.id, failure],
+  )
+  await addToTimeline(sql, [{ backgroundCheckId: task.id, kind }])
+}
+
+export function logAttempt(log: Logger, task: VendorTask, answer: VendorAnswer<unknown>): void {
+  const failure = answer.kind === 'ok' ? {} : { reason: answer.message, status: answer.status }
+  const line = {
+    event: `vendor.${task.action}`,
+    subject: task.subject,
+    tenant_key: task.tenantKey,
+    outcome: answer.kind,
+    ...failure,
+  }
+  log[answer.kind === 'ok' ? 'info' : 'warn'](line, `${task.action} at the vendor: ${answer.kind}`)
+}

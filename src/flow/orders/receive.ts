@@ -1,0 +1,88 @@
+import { createDataKey, openDataKey, sealJson } from '../../platform/crypto/data-key.js'
+import type { Sealer } from '../../platform/crypto/sealer.js'
+import type { Sql } from '../../platform/database/database.js'
+import { addToTimeline } from '../timeline.js'
+import type { OrderToPlace } from '../vendor/adapter.js'
+
+/** Who sent an event: orders of another app or tenant are never touched by it. */
+export interface Origin {
+  appId: string
+  tenantKey: string
+}
+
+export type Effect = { kind: 'done' } | { kind: 'refused'; problem: string }
+
+const done: Effect = { kind: 'done' }
+
+export const payloadContext = (backgroundCheckId: string): string => `order:${backgroundCheckId}`
+export const taskOfOrder = (backgroundCheckId: string): string => `order:${backgroundCheckId}`
+
+/**
+ * Keeps an order that a customer placed, once, and leaves a task to place it at the vendor. An order that was canceled
+ * before it came is filled in and stays canceled.
+ */
+export async function receiveOrder(sql: Sql, sealer: Sealer, origin: Origin, order: OrderToPlace): Promise<Effect> {
+  const id = order.backgroundCheckId
+  const key = createDataKey(sealer, id)
+  const inserted = await sql.query(
+    `INSERT INTO orders (background_check_id, app_id, tenant_key, account_id, package_id, state, payload_sealed, data_key)
+     VALUES ($1, $2, $3, $4, $5, 'received', $6, $7) ON CONFLICT DO NOTHING`,
+    [
+      id,
+      origin.appId,
+      origin.tenantKey,
+      order.accountId,
+      order.packageId,
+      sealJson(key, order, payloadContext(id)),
+      key.wrapped,
+    ],
+  )
+  if (inserted.rowCount === 0) return fillTombstone(sql, sealer, origin, order)
+  await sql.query(`INSERT INTO vendor_tasks (subject, action, tenant_key) VALUES ($1, 'place', $2)`, [
+    taskOfOrder(id),
+    origin.tenantKey,
+  ])
+  await addToTimeline(sql, [{ backgroundCheckId: id, kind: 'received' }])
+  return done
+}
+
+async function fillTombstone(sql: Sql, sealer: Sealer, origin: Origin, order: OrderToPlace): Promise<Effect> {
+  const id = order.backgroundCheckId
+  const known = await lockOrder(sql, id)
+  if (known === null || !belongsTo(known, origin)) return refusedAsForeign
+  if (known.state !== 'canceled' || known.payload_sealed !== null || known.data_key === null) return done
+  const key = openDataKey(sealer, id, known.data_key)
+  await sql.query(
+    `UPDATE orders SET account_id = $2, package_id = $3, payload_sealed = $4, updated_at = now() WHERE background_check_id = $1`,
+    [id, order.accountId, order.packageId, sealJson(key, order, payloadContext(id))],
+  )
+  await addToTimeline(sql, [{ backgroundCheckId: id, kind: 'received', detail: { already_canceled: true } }])
+  return done
+}
+
+export const refusedAsForeign: Effect = {
+  kind: 'refused',
+  problem: 'background_check_id: belongs to an order of another app or tenant',
+}
+
+export interface LockedOrder {
+  app_id: string
+  tenant_key: string
+  state: string
+  vendor_order_id: string | null
+  payload_sealed: Buffer | null
+  data_key: Buffer | null
+}
+
+export async function lockOrder(sql: Sql, backgroundCheckId: string): Promise<LockedOrder | null> {
+  const found = await sql.query<LockedOrder>(
+    `SELECT app_id, tenant_key, state, vendor_order_id, payload_sealed, data_key
+     FROM orders WHERE background_check_id = $1 FOR UPDATE`,
+    [backgroundCheckId],
+  )
+  return found.rows[0] ?? null
+}
+
+export function belongsTo(order: LockedOrder, origin: Origin): boolean {
+  return order.app_id === origin.appId && order.tenant_key === origin.tenantKey
+}

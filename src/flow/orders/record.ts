@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto'
+import type { Sealer } from '../../platform/crypto/sealer.js'
+import type { Sql } from '../../platform/database/database.js'
+import { laneOfOrder, type OrderState } from '../map.js'
+import { lockLane } from '../outbox/lanes.js'
+import { type OrderLane, putWaiting, readLane, relink, withdraw } from '../outbox/put.js'
+import { addToTimeline } from '../timeline.js'
+import type { VendorOrder } from '../vendor/adapter.js'
+import { type Attention, diffOrder } from './diff.js'
+import { keyOfOrder } from './keys.js'
+import { lockOrder } from './receive.js'
+
+export const openStates: readonly string[] = ['received', 'ordered', 'in_progress', 'reported'] satisfies OrderState[]
+
+/** What the vendor said about an order, as 24 bytes: 16 over the content, 8 over the report links. */
+export function fingerprintOf(order: VendorOrder): Buffer {
+  const links: string[] = []
+  const content = JSON.stringify(order, (key, value: unknown) => {
+    if (key !== 'url') return value
+    links.push(String(value))
+    return undefined
+  })
+  const hash = (text: string, bytes: number) => createHash('sha256').update(text).digest().subarray(0, bytes)
+  return Buffer.concat([hash(content, 16), hash(JSON.stringify(links), 8)])
+}
+
+export function sameContent(one: Buffer | null, other: Buffer): boolean {
+  return one?.subarray(0, 16).equals(other.subarray(0, 16)) ?? false
+}
+
+export interface Recorded {
+  /** Buckets that got something to do. */
+  buckets: number[]
+  /** The order is over: it is not polled any more. */
+  ended: boolean
+}
+
+/** Writes what the vendor says about an order: new and changed deliveries, state, timeline. In one transaction. */
+export async function recordVendorOrder(
+  sql: Sql,
+  sealer: Sealer,
+  id: string,
+  vendor: VendorOrder,
+  now: number,
+): Promise<Recorded> {
+  const state = await lockLane(sql, laneOfOrder(id))
+  const order = await lockOrder(sql, id)
+  if (order === null || order.data_key === null) return { buckets: [], ended: true }
+  if (order.state === 'canceled') return { buckets: [], ended: true }
+  const key = keyOfOrder(sealer, id, order.data_key)
+  const lane: OrderLane = { backgroundCheckId: id, appId: order.app_id, tenantKey: order.tenant_key, key, state }
+  const difference = diffOrder(id, await readLane(sql, lane), vendor, now)
+  await withdraw(sql, difference.withdrawn)
+  await relink(sql, lane, difference.relinked)
+  const buckets = await putWaiting(sql, lane, difference.waiting, now)
+  await setOrder(sql, id, openStates.includes(order.state) ? difference.state : null, difference.attention)
+  await addToTimeline(
+    sql,
+    difference.notes.map((note) => ({ backgroundCheckId: id, ...note })),
+  )
+  return { buckets, ended: !openStates.includes(order.state) }
+}
+
+async function setOrder(
+  sql: Sql,
+  id: string,
+  state: OrderState | null,
+  attention: readonly Attention[],
+): Promise<void> {
+  await sql.query(
+    `UPDATE orders SET state = coalesce($2, state), updated_at = now(),
+       attention = ARRAY(SELECT DISTINCT unnest(attention || $3::text[]) ORDER BY 1)
+     WHERE background_check_id = $1
+       AND (state IS DISTINCT FROM coalesce($2, state) OR NOT attention @> $3::text[])`,
+    [id, state, attention],
+  )
+}
+
+export async function flagOrder(sql: Sql, id: string, attention: Attention): Promise<boolean> {
+  const flagged = await sql.query(
+    `UPDATE orders SET attention = array_append(attention, $2::text), updated_at = now()
+     WHERE background_check_id = $1 AND NOT attention @> ARRAY[$2::text]`,
+    [id, attention],
+  )
+  return flagged.rowCount === 1
+}

@@ -1,0 +1,89 @@
+import type { Parts } from '../../app.js'
+import type { Started } from '../../platform/lifetime.js'
+import { createBinding } from '../accounts/bind.js'
+import type { VendorAdapter } from '../vendor/adapter.js'
+import { createBreaker } from '../vendor/breaker.js'
+import { startCapabilities } from '../vendor/capabilities.js'
+import { guardVendor, type VendorCallReport } from '../vendor/guarded.js'
+import { loadVendor } from '../vendor/load.js'
+import { createCanceling } from './cancel-at-vendor.js'
+import { createPlacing } from './place.js'
+import { startPoller } from './poll.js'
+import { startTaskWorker } from './tasks.js'
+
+/**
+ * The room `orders`: from an order in the inbox to an order at the vendor, and back from the vendor's words to what
+ * waits for Feishu. `start` puts its workers together: tasks (bind, place, cancel) and the poller.
+ */
+export interface VendorSide extends Started {
+  /** There may be tasks that are due. */
+  wake(): void
+}
+
+const breakerTerms = { failuresToOpen: 5, openMs: 1000, maxOpenMs: 60_000 }
+const settleMs = 20_000
+
+export async function startVendorSide(parts: Parts, override?: VendorAdapter): Promise<VendorSide> {
+  const { config, database, sealer, log, hints, metrics, random } = parts
+  const { timeoutMs, concurrency, pollMinMs, pollMaxMs } = config.vendor
+  const breaker = createBreaker({ ...breakerTerms, probeMs: timeoutMs + 5000, now: () => performance.now(), random })
+  const adapter = override ?? (await loadVendor(settingsOf(parts)))
+  const onCall = (call: VendorCallReport) => {
+    reportCall(parts, call)
+    metrics.vendorBreaker.set({ closed: 0, half_open: 0.5, open: 1 }[breaker.look().state])
+  }
+  const vendor = guardVendor(adapter, { breaker, concurrency, onCall })
+  const onFailure = (loop: string) => metrics.failures.inc({ loop })
+  const capabilities = startCapabilities(vendor, log)
+  const poller = startPoller({
+    database,
+    sealer,
+    vendor,
+    log,
+    random,
+    concurrency,
+    onFailure,
+    terms: { minMs: pollMinMs, maxMs: pollMaxMs },
+    leaseMs: timeoutMs + settleMs,
+    canBatch: () => capabilities.current().batch,
+    onReady: (buckets) => {
+      for (const bucket of buckets) hints.send('pump', String(bucket))
+    },
+    onPolled: (outcome, orders) => metrics.polls.inc({ outcome }, orders),
+  })
+  const common = { database, sealer, vendor, log, random }
+  const tasks = startTaskWorker({
+    database,
+    log,
+    concurrency,
+    onFailure,
+    leaseMs: 2 * timeoutMs + settleMs,
+    run: {
+      bind: createBinding(common),
+      place: createPlacing({ ...common, onPlaced: () => poller.wake(), onCancelWanted: () => tasks.wake() }),
+      cancel: createCanceling(common),
+    },
+  })
+  hints.listen('vendor', () => tasks.wake())
+  hints.listen('poll', () => poller.wake())
+  return {
+    wake: () => tasks.wake(),
+    stop: async () => {
+      await Promise.all([tasks.stop(), poller.stop(), capabilities.stop()])
+      await adapter.stop?.()
+    },
+  }
+}
+
+function settingsOf({ config }: Parts) {
+  const { adapter, baseUrl, apiKey, timeoutMs, environment } = config.vendor
+  const http =
+    baseUrl === undefined || apiKey === undefined ? {} : { http: { baseUrl, apiKey, timeoutMs, proxy: config.proxy } }
+  return { adapter, environment, ...http }
+}
+
+function reportCall({ metrics, log }: Parts, { verb, durationMs, answer, thrown }: VendorCallReport): void {
+  metrics.vendorCalls.inc({ verb, outcome: answer.kind })
+  metrics.vendorSeconds.observe({ verb }, durationMs / 1000)
+  if (thrown !== undefined) log.error({ event: 'vendor.adapter_threw', verb, err: thrown }, 'the adapter threw')
+}

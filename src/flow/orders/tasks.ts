@@ -1,0 +1,152 @@
+import type { Database, Sql } from '../../platform/database/database.js'
+import { fairClaimSql } from '../../platform/database/fair-claim.js'
+import type { Logger } from '../../platform/logger.js'
+import { type Loop, startLoop } from '../../platform/loop.js'
+import type { VendorFailure } from '../vendor/adapter.js'
+
+/**
+ * Calls that the vendor still owes an answer to: bind an account, place an order, cancel it. One row for each account
+ * or order, claimed in turns by tenant, run, and settled under the fence of the claim.
+ */
+export interface VendorTask {
+  subject: string
+  /** The id behind `account:` or `order:`. */
+  id: string
+  action: TaskAction
+  tenantKey: string
+  fence: number
+  attempts: number
+  firstAttemptAt: Date | null
+  /** An earlier attempt may have taken effect; when it ended. */
+  ambiguousAt: Date | null
+  reasonSealed: Buffer | null
+}
+
+export type TaskAction = 'bind' | 'place' | 'cancel'
+export type RunTask = (task: VendorTask, signal: AbortSignal) => Promise<void>
+
+export interface TaskWorkerOptions {
+  database: Database
+  log: Logger
+  concurrency: number
+  /** Longest life of a claim in ms: a call to look up, a call to act, and their settlement. */
+  leaseMs: number
+  run: Record<TaskAction, RunTask>
+  onFailure?: (name: string) => void
+}
+
+const claimSql = fairClaimSql({
+  table: 'vendor_tasks',
+  id: 'subject',
+  // A claim that was never settled belonged to a process that died: its call may have taken effect.
+  set: `fence = claimed.fence + 1, claimed = true, first_attempt_at = coalesce(claimed.first_attempt_at, now()),
+        ambiguous_at = CASE WHEN claimed.claimed THEN now() ELSE claimed.ambiguous_at END`,
+  returning: `claimed.subject, claimed.action, claimed.tenant_key, claimed.fence, claimed.attempts,
+              claimed.first_attempt_at, claimed.ambiguous_at, claimed.reason_sealed`,
+})
+
+export function startTaskWorker(options: TaskWorkerOptions): Loop {
+  const { database, log, concurrency } = options
+  const running = new Map<VendorTask, Promise<void>>()
+  const aborted = new AbortController()
+  const loop = startLoop({
+    name: 'vendor-tasks',
+    everyMs: 1000,
+    log,
+    ...(options.onFailure && { onFailure: options.onFailure }),
+    turn: async () => {
+      const free = concurrency - running.size
+      if (free <= 0) return 1000
+      const claimed = await claim(database, free, options, [...running.keys()])
+      for (const task of claimed) {
+        const run = options.run[task.action](task, aborted.signal)
+          .catch((failure: unknown) => onCrash(options, task, failure))
+          .finally(() => {
+            running.delete(task)
+            loop.wake()
+          })
+        running.set(task, run)
+      }
+      return claimed.length === free ? 0 : restMs(database)
+    },
+  })
+  return {
+    wake: loop.wake,
+    stop: async () => {
+      await loop.stop()
+      await Promise.all(running.values())
+    },
+  }
+}
+
+async function claim(
+  database: Database,
+  free: number,
+  options: TaskWorkerOptions,
+  running: VendorTask[],
+): Promise<VendorTask[]> {
+  const quarter = Math.ceil(options.concurrency / 4)
+  const inFlight: Record<string, number> = {}
+  for (const { tenantKey } of running) inFlight[tenantKey] = (inFlight[tenantKey] ?? 0) + 1
+  const most = [quarter, Math.max(1, options.concurrency - quarter)]
+  const result = await database.pool.query(claimSql, [free, options.leaseMs, JSON.stringify(inFlight), ...most])
+  return result.rows.map((row) => ({
+    subject: row.subject,
+    id: row.subject.slice(row.subject.indexOf(':') + 1),
+    action: row.action,
+    tenantKey: row.tenant_key,
+    fence: row.fence,
+    attempts: row.attempts,
+    firstAttemptAt: row.first_attempt_at,
+    ambiguousAt: row.ambiguous_at,
+    reasonSealed: row.reason_sealed,
+  }))
+}
+
+async function restMs(database: Database): Promise<number> {
+  const next = await database.pool.query<{ ms: number | null }>(
+    'SELECT ceil(extract(epoch FROM min(due_at) - now()) * 1000)::float8 AS ms FROM vendor_tasks',
+  )
+  return Math.max(10, next.rows[0]?.ms ?? 1000)
+}
+
+/** A bug or a lost database: the row says when it is tried again, and the lease does if even that cannot be written. */
+async function onCrash(options: TaskWorkerOptions, task: VendorTask, failure: unknown): Promise<void> {
+  options.onFailure?.(`vendor-${task.action}`)
+  options.log.error(
+    { event: 'vendor_task.crashed', subject: task.subject, action: task.action, err: failure },
+    'a task crashed',
+  )
+}
+
+/** Under the claim's fence only: true when the row was still this claim's. */
+export async function finishTask(sql: Sql, task: VendorTask): Promise<boolean> {
+  const gone = await sql.query('DELETE FROM vendor_tasks WHERE subject = $1 AND fence = $2', [task.subject, task.fence])
+  return gone.rowCount === 1
+}
+
+export interface Retry {
+  inMs: number
+  failure: Extract<VendorFailure, { kind: 'retry' | 'misconfigured' }>
+}
+
+/** Puts a task off; waiting for a vendor that is not being called is not an attempt. */
+export async function retryTask(sql: Sql, task: VendorTask, { inMs, failure }: Retry): Promise<void> {
+  const held = failure.kind === 'misconfigured' || failure.held === true
+  const ambiguous = failure.kind === 'retry' && failure.ambiguous
+  await sql.query(
+    `UPDATE vendor_tasks SET claimed = false, due_at = now() + $3 * interval '1 ms', attempts = attempts + $4,
+       ambiguous_at = CASE WHEN $5 THEN now() ELSE ambiguous_at END, last_error = $6
+     WHERE subject = $1 AND fence = $2`,
+    [task.subject, task.fence, inMs, held ? 0 : 1, ambiguous, failure.message],
+  )
+}
+
+/** Hands the task over to its next action, due at once. */
+export async function turnTask(sql: Sql, task: VendorTask, action: TaskAction): Promise<void> {
+  await sql.query(
+    `UPDATE vendor_tasks SET action = $3, claimed = false, due_at = now(), attempts = 0, last_error = NULL
+     WHERE subject = $1 AND fence = $2`,
+    [task.subject, task.fence, action],
+  )
+}

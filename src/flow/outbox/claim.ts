@@ -1,0 +1,195 @@
+import type { Sql } from '../../platform/database/database.js'
+
+/** What Feishu counts together; one pump at a time sends from it. */
+export interface Bucket {
+  id: number
+  appId: string
+  tenantKey: string
+  api: string
+  epoch: string
+}
+
+/** A head that this process may send until the claim is over. */
+export interface Claim {
+  id: string
+  fence: number
+  lane: string
+  api: string
+  backgroundCheckId: string | null
+  stageId: string | null
+  attempts: number
+  /** An earlier attempt may have taken effect. */
+  ambiguous: boolean
+  tokenRefreshed: boolean
+  /** Since the first attempt, without the time that it waited for limits, holds and outages of our own. */
+  ageMs: number
+  othersWait: boolean
+  orderState: string | null
+  dataKey: Buffer | null
+  bodySealed: Buffer | null
+}
+
+/** Buckets where something is due that nothing holds back, leased to `owner`; `only` these, or any. */
+export async function leaseDueBuckets(
+  sql: Sql,
+  owner: string,
+  leaseMs: number,
+  limit: number,
+  only: readonly number[] | null,
+): Promise<Bucket[]> {
+  const leased = await sql.query<{ id: number; app_id: string; tenant_key: string; api: string; epoch: string }>(
+    `WITH due AS (
+       SELECT b.id FROM buckets b
+       WHERE ($4::int[] IS NULL OR b.id = ANY($4))
+         AND (b.lease_until IS NULL OR b.lease_until <= now()) AND (b.not_before IS NULL OR b.not_before <= now())
+         AND EXISTS (SELECT 1 FROM deliveries d WHERE d.bucket_id = b.id AND d.due_at <= now())
+         AND NOT EXISTS (
+           SELECT 1 FROM holds h WHERE h.released_at IS NULL AND h.app_id = b.app_id
+             AND h.tenant_key IN ('', b.tenant_key) AND h.api IN ('', b.api))
+       ORDER BY b.lease_until NULLS FIRST LIMIT $3 FOR UPDATE SKIP LOCKED
+     )
+     UPDATE buckets b SET lease_owner = $1, lease_until = now() + $2 * interval '1 ms'
+     FROM due WHERE b.id = due.id RETURNING b.id, b.app_id, b.tenant_key, b.api, b.epoch`,
+    [owner, leaseMs, limit, only],
+  )
+  return leased.rows.map((row) => ({
+    id: row.id,
+    appId: row.app_id,
+    tenantKey: row.tenant_key,
+    api: row.api,
+    epoch: row.epoch,
+  }))
+}
+
+/** Answers the buckets that are still the owner's. */
+export async function renewBuckets(
+  sql: Sql,
+  owner: string,
+  ids: readonly number[],
+  leaseMs: number,
+): Promise<Set<number>> {
+  const renewed = await sql.query<{ id: number }>(
+    `UPDATE buckets SET lease_until = now() + $3 * interval '1 ms' WHERE id = ANY($2) AND lease_owner = $1 RETURNING id`,
+    [owner, ids, leaseMs],
+  )
+  return new Set(renewed.rows.map((row) => row.id))
+}
+
+/** Ends a lease; the bucket rests until `notBeforeMs` from now. Answers in how many ms something is due, if anything is. */
+export async function releaseBucket(sql: Sql, owner: string, id: number, notBeforeMs: number): Promise<number | null> {
+  const released = await sql.query<{ due_in_ms: number | null }>(
+    `UPDATE buckets SET lease_owner = NULL, lease_until = NULL,
+       not_before = CASE WHEN $3 > 0 THEN now() + $3 * interval '1 ms' END
+     WHERE id = $2 AND lease_owner = $1
+     RETURNING (SELECT extract(epoch FROM min(due_at) - now())::float8 * 1000 FROM deliveries WHERE bucket_id = $2 AND due_at IS NOT NULL)
+       AS due_in_ms`,
+    [owner, id, notBeforeMs],
+  )
+  const dueInMs = released.rows[0]?.due_in_ms ?? null
+  return dueInMs === null ? null : Math.max(notBeforeMs, dueInMs, 0)
+}
+
+interface ClaimRow {
+  id: string
+  fence: number
+  lane: string
+  api: string
+  background_check_id: string | null
+  stage_id: string | null
+  attempts: number
+  ambiguous: boolean
+  token_refreshed: boolean | null
+  age_ms: number
+  others_wait: boolean
+  order_state: string | null
+  data_key: Buffer | null
+  body_sealed: Buffer | null
+}
+
+/**
+ * Claims heads that are due, the longest waiting first. A claim that nobody settled belonged to a process that died or
+ * stood still: its call may have taken effect, and counts as an attempt.
+ */
+const claimSql = `
+  WITH picked AS (
+    SELECT id, state, due_at FROM deliveries WHERE bucket_id = $1 AND due_at <= now()
+    ORDER BY due_at, id LIMIT $2 FOR UPDATE SKIP LOCKED
+  ), claimed AS (
+    UPDATE deliveries d SET state = 'sending', fence = d.fence + 1, due_at = now() + $3 * interval '1 ms',
+      ambiguous = d.ambiguous OR p.state = 'sending',
+      attempts = d.attempts + CASE WHEN p.state = 'sending' THEN 1 ELSE 0 END,
+      first_attempt_at = CASE WHEN p.state = 'sending' THEN coalesce(d.first_attempt_at, now()) ELSE d.first_attempt_at END,
+      waited_ms = d.waited_ms + CASE WHEN d.first_attempt_at IS NULL THEN 0
+        ELSE extract(epoch FROM now() - p.due_at)::float8 * 1000 END
+    FROM picked p WHERE d.id = p.id
+    RETURNING d.id, d.seq, d.fence, d.lane, d.api, d.background_check_id, d.stage_id, d.attempts, d.ambiguous, d.last_error,
+      d.first_attempt_at, d.waited_ms, d.body_sealed
+  )
+  SELECT c.*, (c.last_error ->> 'token_refreshed')::boolean AS token_refreshed,
+    coalesce(extract(epoch FROM now() - c.first_attempt_at)::float8 * 1000 - c.waited_ms, 0)::float8 AS age_ms,
+    EXISTS (SELECT 1 FROM deliveries w WHERE w.lane = c.lane AND w.seq > c.seq AND w.state = 'pending') AS others_wait,
+    o.state AS order_state, o.data_key
+  FROM claimed c LEFT JOIN orders o ON o.background_check_id = c.background_check_id
+  ORDER BY c.id`
+
+export async function claimHeads(sql: Sql, bucketId: number, limit: number, leaseMs: number): Promise<Claim[]> {
+  const claimed = await sql.query<ClaimRow>({ name: 'claim-heads', text: claimSql, values: [bucketId, limit, leaseMs] })
+  return claimed.rows.map((row) => ({
+    id: row.id,
+    fence: row.fence,
+    lane: row.lane,
+    api: row.api,
+    backgroundCheckId: row.background_check_id,
+    stageId: row.stage_id,
+    attempts: row.attempts,
+    ambiguous: row.ambiguous,
+    tokenRefreshed: row.token_refreshed === true,
+    ageMs: row.age_ms,
+    othersWait: row.others_wait,
+    orderState: row.order_state,
+    dataKey: row.data_key,
+    bodySealed: row.body_sealed,
+  }))
+}
+
+/** What Feishu's windows may still count of a bucket, for a limiter that lost its state; `but` are claims not sent yet. */
+export async function knownUses(
+  sql: Sql,
+  bucketId: number,
+  longestWindowMs: number,
+  but: readonly string[],
+): Promise<Array<{ name: string; answeredMsAgo: number } | { name: string; arrivesWithinMs: number }>> {
+  const found = await sql.query<{
+    id: string
+    fence: number
+    sending_ms: number | null
+    recent_calls: number
+    ago_ms: number | null
+  }>(
+    `SELECT id, fence, recent_calls,
+       CASE WHEN state = 'sending' THEN extract(epoch FROM due_at - now())::float8 * 1000 END AS sending_ms,
+       extract(epoch FROM now() - last_call_at)::float8 * 1000 AS ago_ms
+     FROM deliveries WHERE bucket_id = $1 AND (
+       (due_at IS NOT NULL AND state = 'sending' AND NOT id = ANY($3::bigint[]))
+       OR (last_call_at IS NOT NULL AND last_call_at > now() - $2 * interval '1 ms'))`,
+    [bucketId, longestWindowMs, but],
+  )
+  return found.rows.flatMap((row) => {
+    const inFlight = row.sending_ms !== null && !but.includes(row.id)
+    const recent = row.ago_ms !== null && row.ago_ms <= longestWindowMs ? row.recent_calls : 0
+    const answered = Array.from({ length: recent }, (_, index) => ({
+      name: `${row.id}~${index}`,
+      answeredMsAgo: row.ago_ms ?? 0,
+    }))
+    return inFlight
+      ? [...answered, { name: `${row.id}.${row.fence}`, arrivesWithinMs: Math.max(0, row.sending_ms ?? 0) }]
+      : answered
+  })
+}
+
+/** A new name for the life of a bucket's limiter state, unless somebody else gave one meanwhile. */
+export async function renewEpoch(sql: Sql, bucketId: number, from: string, to: string): Promise<string> {
+  await sql.query('UPDATE buckets SET epoch = $3 WHERE id = $1 AND epoch = $2', [bucketId, from, to])
+  const read = await sql.query<{ epoch: string }>('SELECT epoch FROM buckets WHERE id = $1', [bucketId])
+  return read.rows[0]?.epoch ?? to
+}

@@ -1,0 +1,176 @@
+import type { Database, Sql } from '../../platform/database/database.js'
+import type { DeadClass } from '../map.js'
+import { addToTimeline, type TimelineEntry } from '../timeline.js'
+import { lockLanes, readyHeads } from './lanes.js'
+
+/** What became of a claim. */
+export type Settlement = Settled & {
+  id: string
+  fence: number
+  lane: string
+  backgroundCheckId: string | null
+  /** Since the answer of the call that was made; `null` when none was. */
+  callMsAgo: number | null
+  lastError: LastError | null
+}
+
+export type Settled =
+  | { to: 'delivered'; confirmed: boolean; heldForApproval: boolean }
+  | { to: 'superseded' }
+  | { to: 'dead'; class: DeadClass }
+  /** `attempt` 0: waiting for a limit, a token or a hold is not an attempt. */
+  | { to: 'pending'; inMs: number; attempt: 0 | 1; ambiguous: boolean }
+
+/** Codes, paths and types of the last failure, never values. */
+export interface LastError {
+  code?: number
+  http_status?: number
+  log_id?: string
+  class?: string
+  reason: string
+  token_refreshed?: boolean
+}
+
+export interface SettledDelivery {
+  id: string
+  api: string
+  state: string
+  seenMsAgo: number
+}
+
+/**
+ * Settles many claims in one transaction: the deliveries, the heads that come after them, and what their orders become.
+ * A claim whose fence is not the row's any more changes nothing. Answers what was settled and the buckets that got
+ * something to do.
+ */
+export async function settleDeliveries(
+  database: Database,
+  settlements: readonly Settlement[],
+): Promise<{ settled: SettledDelivery[]; buckets: number[] }> {
+  const lanes = [...new Set(settlements.map((each) => each.lane))]
+  return database.transaction(async (sql) => {
+    await lockLanes(sql, lanes)
+    const rows = await update(sql, settlements)
+    const buckets = await readyHeads(sql, lanes)
+    await settleOrders(sql, rows, settlements)
+    return {
+      settled: rows.map(({ id, api, state, seen_ms_ago }) => ({ id, api, state, seenMsAgo: seen_ms_ago })),
+      buckets,
+    }
+  })
+}
+
+interface SettledRow {
+  id: string
+  api: string
+  state: string
+  background_check_id: string | null
+  stage_id: string | null
+  seen_ms_ago: number
+}
+
+const updateSql = `
+  UPDATE deliveries d SET
+    state = CASE WHEN s.state = 'pending' AND o.state = 'canceled' THEN 'superseded' ELSE s.state END,
+    due_at = CASE WHEN s.state = 'pending' AND o.state IS DISTINCT FROM 'canceled' THEN now() + s.in_ms * interval '1 ms' END,
+    settled_at = CASE WHEN s.state = 'pending' AND o.state IS DISTINCT FROM 'canceled' THEN NULL ELSE now() END,
+    attempts = d.attempts + s.attempt,
+    ambiguous = d.ambiguous OR s.ambiguous,
+    confirmed = s.confirmed,
+    dead_class = s.dead_class,
+    last_error = CASE WHEN s.state = 'pending' THEN coalesce(s.last_error, d.last_error) ELSE s.last_error END,
+    first_attempt_at = CASE WHEN s.call_ms_ago IS NULL THEN d.first_attempt_at ELSE coalesce(d.first_attempt_at, now()) END,
+    recent_calls = CASE WHEN s.call_ms_ago IS NULL THEN d.recent_calls
+      WHEN d.last_call_at > now() - interval '61 s' THEN d.recent_calls + 1 ELSE 1 END,
+    last_call_at = CASE WHEN s.call_ms_ago IS NULL THEN d.last_call_at ELSE now() - s.call_ms_ago * interval '1 ms' END
+  FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::float8[], $6::int[], $7::bool[], $8::bool[], $9::text[],
+      $10::jsonb[], $11::float8[])
+    AS s (id, fence, background_check_id, state, in_ms, attempt, ambiguous, confirmed, dead_class, last_error, call_ms_ago)
+  LEFT JOIN orders o ON o.background_check_id = s.background_check_id
+  WHERE d.id = s.id AND d.fence = s.fence AND d.state = 'sending'
+  RETURNING d.id, d.api, d.state, d.background_check_id, d.stage_id,
+    extract(epoch FROM now() - d.seen_at)::float8 * 1000 AS seen_ms_ago`
+
+async function update(sql: Sql, all: readonly Settlement[]): Promise<SettledRow[]> {
+  const updated = await sql.query<SettledRow>({
+    name: 'settle-deliveries',
+    text: updateSql,
+    values: [
+      all.map((each) => each.id),
+      all.map((each) => each.fence),
+      all.map((each) => each.backgroundCheckId),
+      all.map((each) => each.to),
+      all.map((each) => (each.to === 'pending' ? each.inMs : 0)),
+      all.map((each) => (each.to === 'pending' ? each.attempt : each.callMsAgo === null ? 0 : 1)),
+      all.map((each) => each.to === 'pending' && each.ambiguous),
+      all.map((each) => each.to === 'delivered' && each.confirmed),
+      all.map((each) => (each.to === 'dead' ? each.class : null)),
+      all.map((each) => (each.lastError === null ? null : JSON.stringify(each.lastError))),
+      all.map((each) => each.callMsAgo),
+    ],
+  })
+  return updated.rows
+}
+
+/** What settled deliveries make of their orders; the caller holds the lanes, so no cancel comes in between. */
+async function settleOrders(sql: Sql, rows: readonly SettledRow[], settlements: readonly Settlement[]): Promise<void> {
+  const byId = new Map(settlements.map((each) => [each.id, each]))
+  const isHeld = (row: SettledRow) => {
+    const settlement = byId.get(row.id)
+    return settlement?.to === 'delivered' && settlement.heldForApproval
+  }
+  const of = (state: string, api: string) => rows.filter((row) => row.state === state && row.api === api)
+  const results = of('delivered', 'update_result')
+  await endOrders(
+    sql,
+    results.filter((row) => !isHeld(row)),
+    'completed',
+  )
+  await endOrders(sql, results.filter(isHeld), 'reported')
+  await endOrders(sql, of('delivered', 'cancel'), 'canceled')
+  await flagDead(
+    sql,
+    rows.filter((row) => row.state === 'dead'),
+  )
+  await addToTimeline(
+    sql,
+    rows.flatMap((row) => entriesOf(row, isHeld(row), byId.get(row.id))),
+  )
+}
+
+/** Sorted, since two settlements may share orders with a cancel; the lane comes first everywhere. */
+async function endOrders(sql: Sql, rows: readonly SettledRow[], state: string): Promise<void> {
+  const ids = rows.flatMap((row) => row.background_check_id ?? [])
+  if (ids.length === 0) return
+  await sql.query(
+    `UPDATE orders SET state = $2, updated_at = now() WHERE background_check_id IN (
+       SELECT background_check_id FROM orders WHERE background_check_id = ANY($1) AND state <> 'canceled'
+       ORDER BY background_check_id FOR UPDATE)`,
+    [ids, state],
+  )
+  await sql.query('DELETE FROM poll_schedule WHERE background_check_id = ANY($1)', [ids])
+}
+
+async function flagDead(sql: Sql, rows: readonly SettledRow[]): Promise<void> {
+  const ids = rows.flatMap((row) => row.background_check_id ?? [])
+  if (ids.length === 0) return
+  await sql.query(
+    `UPDATE orders SET attention = array_append(attention, 'delivery_dead'), updated_at = now()
+     WHERE background_check_id = ANY($1) AND NOT attention @> ARRAY['delivery_dead']`,
+    [ids],
+  )
+}
+
+function entriesOf(row: SettledRow, held: boolean, settlement: Settlement | undefined): TimelineEntry[] {
+  if (row.background_check_id === null || row.state === 'pending') return []
+  const detail = {
+    delivery_id: row.id,
+    api: row.api,
+    ...(row.stage_id !== null && { stage_id: row.stage_id }),
+    ...(settlement?.to === 'delivered' && { confirmed: settlement.confirmed }),
+    ...(settlement?.to === 'dead' && { class: settlement.class }),
+  }
+  const kind = row.state === 'delivered' && held ? 'held_for_approval' : row.state
+  if (kind !== 'delivered' && kind !== 'held_for_approval' && kind !== 'dead' && kind !== 'superseded') return []
+  return [{ backgroundCheckId: row.background_check_id, kind, detail }]
+}

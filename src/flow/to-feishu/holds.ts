@@ -1,0 +1,25 @@
+import type { Sql } from '../../platform/database/database.js'
+import type { Bucket } from '../outbox/claim.js'
+
+export type HoldScope = 'tenant' | 'app' | 'method'
+
+/** Parks what a mistake outside of this service would only refuse again; released by an operator or a life-cycle event. */
+export async function hold(
+  sql: Sql,
+  bucket: Pick<Bucket, 'appId' | 'tenantKey' | 'api'>,
+  reason: { scope: HoldScope; code: number | null; reason: string },
+): Promise<boolean> {
+  const tenantKey = reason.scope === 'app' ? '' : bucket.tenantKey
+  const api = reason.scope === 'method' ? bucket.api : ''
+  const held = await sql.query(
+    `INSERT INTO holds (scope, app_id, tenant_key, api, reason, code) VALUES ($1, $2, $3, $4, $5, $6)
+     ON CONFLICT (app_id, tenant_key, api) WHERE released_at IS NULL DO NOTHING`,
+    [reason.scope, bucket.appId, tenantKey, api, reason.reason, reason.code],
+  )
+  return held.rowCount === 1
+}
+
+export async function release(sql: Sql, id: string): Promise<boolean> {
+  const released = await sql.query('UPDATE holds SET released_at = now() WHERE id = $1 AND released_at IS NULL', [id])
+  return released.rowCount === 1
+}

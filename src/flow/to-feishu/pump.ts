@@ -1,0 +1,292 @@
+import { openDataKey } from '../../platform/crypto/data-key.js'
+import type { Sealer } from '../../platform/crypto/sealer.js'
+import type { Database } from '../../platform/database/database.js'
+import type { Logger } from '../../platform/logger.js'
+import { openBody } from '../outbox/bodies.js'
+import { type Bucket, type Claim, claimHeads } from '../outbox/claim.js'
+import type { Settlement } from '../outbox/settle.js'
+import type { FeishuClient } from './client.js'
+import { apiOf, type Decision, decide, type RetryTerms } from './decide.js'
+import { hold } from './holds.js'
+import { isFresh, type RateWindow, type Slot, type SlotReturn } from './limiter/limiter.js'
+import type { FeishuReply } from './reply.js'
+import type { SlotSource } from './slots.js'
+import type { Tokens } from './tokens.js'
+
+export interface PumpOptions {
+  database: Database
+  sealer: Sealer
+  log: Logger
+  tokens: Tokens
+  slots: SlotSource
+  clientOf: (appId: string) => FeishuClient
+  windows: readonly RateWindow[]
+  timeoutMs: number
+  retry: RetryTerms
+  settle: (settlement: Settlement) => Promise<void>
+  giveBack: (back: SlotReturn) => Promise<void>
+  onAttempt?: (attempt: AttemptFacts) => void
+  random: () => number
+}
+
+export interface AttemptFacts {
+  api: string
+  outcome: string
+  httpStatus?: number
+  code?: number
+  elapsedMs: number
+}
+
+const mostAtOnce = 50
+const fewestAtOnce = 4
+/** Pause after Redis or PostgreSQL did not answer. */
+const notReadyMs = 1000
+/** Slots come free one by one; waiting a little takes many in one round trip. */
+const gatherMs = 50
+/** A claim outlives its call by this, so that a slow settlement still finds its fence. */
+const claimSlackMs = 20_000
+
+/** Why a pump ended, and how long its bucket has to rest. */
+export interface PumpEnd {
+  notBeforeMs: number
+}
+
+/**
+ * Sends what is due in one bucket, one pump at a time over all processes: claim heads, take slots for them in one round
+ * trip, send them at once, settle in batches, and come back when the next slot or delivery is due.
+ */
+export class Pump {
+  readonly #bucket: Bucket
+  readonly #options: PumpOptions
+  readonly #inFlight = new Set<Promise<void>>()
+  readonly #stopped = new AbortController()
+  #wakeUp: (() => void) | undefined
+  #woken = false
+  #slowDowns = 0
+  #claimSize = mostAtOnce
+  #restMs = 0
+
+  constructor(bucket: Bucket, options: PumpOptions) {
+    this.#bucket = bucket
+    this.#options = options
+  }
+
+  wake(): void {
+    this.#woken = true
+    this.#wakeUp?.()
+  }
+
+  /** No new claims; what is in flight ends and settles. */
+  stop(): void {
+    this.#stopped.abort()
+    this.wake()
+  }
+
+  /** Ends when nothing is due and nothing in flight, or when the bucket must rest. */
+  async run(): Promise<PumpEnd> {
+    try {
+      while (!this.#stopped.signal.aborted && this.#restMs === 0) {
+        this.#woken = false
+        const pauseMs = await this.#turn()
+        if (pauseMs === null && this.#inFlight.size === 0 && !this.#woken) break
+        await this.#pause(pauseMs)
+      }
+    } finally {
+      await Promise.all(this.#inFlight)
+    }
+    return { notBeforeMs: this.#restMs }
+  }
+
+  /** Answers how long to wait before the next turn; `null`: nothing is due, an answer or a hint will tell. */
+  async #turn(): Promise<number | null> {
+    const room = Math.min(this.#claimSize, this.#mostInFlight() - this.#inFlight.size)
+    if (room <= 0) return null
+    const claimed = await claimHeads(
+      this.#options.database.pool,
+      this.#bucket.id,
+      room,
+      this.#options.timeoutMs + claimSlackMs,
+    )
+    const claims = await this.#setAside(claimed)
+    if (claims.length === 0) return claimed.length === 0 ? null : 0
+    const prepared = await this.#prepare(claims)
+    if (prepared === null) return null
+    const { token, slots, retryInMs } = prepared
+    for (const [index, slot] of slots.entries()) {
+      const claim = claims[index]
+      if (claim) this.#send(claim, slot, token)
+    }
+    const left = claims.slice(slots.length)
+    this.#claimSize = left.length === 0 ? mostAtOnce : Math.max(fewestAtOnce, 2 * slots.length)
+    if (left.length === 0) return 0
+    const waitMs = Math.max(retryInMs, gatherMs)
+    await this.#handBack(left, waitMs)
+    return waitMs
+  }
+
+  /** What was erased or canceled while it waited is not sent. */
+  async #setAside(claims: readonly Claim[]): Promise<Claim[]> {
+    const gone = claims.filter(
+      (claim) => claim.bodySealed === null || claim.dataKey === null || claim.orderState === 'canceled',
+    )
+    const lastError = { reason: 'the order was canceled or erased while this waited' }
+    await Promise.all(
+      gone.map((claim) => this.#options.settle({ ...idsOf(claim), to: 'superseded', callMsAgo: null, lastError })),
+    )
+    return claims.filter((claim) => !gone.includes(claim))
+  }
+
+  /** A token and slots; when either cannot be had, nothing of it was an attempt and the bucket rests. */
+  async #prepare(claims: readonly Claim[]): Promise<{ token: string; slots: Slot[]; retryInMs: number } | null> {
+    try {
+      const token = await this.#token(claims)
+      return token === null ? null : { token, ...(await this.#options.slots.take(this.#bucket, claims)) }
+    } catch (failure) {
+      this.#options.log.warn({ event: 'pump.not_ready', ...this.#ids(), err: failure }, 'no token or no slots')
+      this.#restMs = notReadyMs
+      await this.#handBack(claims, notReadyMs)
+      return null
+    }
+  }
+
+  #mostInFlight(): number {
+    return Math.min(...this.#options.windows.map((window) => window.limit))
+  }
+
+  /** Without a token nothing is sent and nothing ages; a refusal that a person has to mend parks the tenant or the app. */
+  async #token(claims: readonly Claim[]): Promise<string | null> {
+    const answer = await this.#options.tokens.tenantToken(this.#bucket.appId, this.#bucket.tenantKey)
+    if (answer.kind === 'token') return answer.token
+    const { reason, code, retryInMs } = answer
+    if (answer.class === 'app' || answer.class === 'tenant') {
+      await hold(this.#options.database.pool, this.#bucket, { scope: answer.class, code, reason })
+    }
+    this.#options.log.warn({ event: 'feishu.no_token', ...this.#ids(), code, class: answer.class, reason }, 'no token')
+    this.#restMs = Math.max(100, retryInMs)
+    await this.#handBack(claims, this.#restMs, reason)
+    return null
+  }
+
+  async #handBack(claims: readonly Claim[], inMs: number, reason?: string): Promise<void> {
+    const settled = { to: 'pending', inMs, attempt: 0, ambiguous: false } as const
+    const lastError = reason === undefined ? null : { reason }
+    await Promise.all(
+      claims.map((claim) => this.#options.settle({ ...idsOf(claim), ...settled, callMsAgo: null, lastError })),
+    )
+  }
+
+  #send(claim: Claim, slot: Slot, token: string): void {
+    const sending = this.#attempt(claim, slot, token)
+      .catch((failure: unknown) => {
+        // The claim ends by the clock, and its call counts as one whose outcome is not known.
+        this.#options.log.error(
+          { event: 'feishu.attempt_crashed', ...this.#ids(), delivery_id: claim.id, err: failure },
+          'an attempt crashed',
+        )
+      })
+      .finally(() => {
+        this.#inFlight.delete(sending)
+        this.wake()
+      })
+    this.#inFlight.add(sending)
+  }
+
+  async #attempt(claim: Claim, slot: Slot, token: string): Promise<void> {
+    const started = performance.now()
+    const reply = await this.#call(claim, slot, token)
+    const answeredAt = performance.now()
+    const decision = decide(claim, reply, this.#options.retry, this.#slowDowns, this.#options.random())
+    this.#slowDowns = decision.aside.kind === 'slow_down' ? this.#slowDowns + 1 : 0
+    this.#report(claim, reply, decision, answeredAt - started)
+    await this.#giveBack(slot, reply, answeredAt)
+    await this.#doAside(decision, token)
+    const called = reply.kind === 'answer' || reply.kind === 'lost'
+    await this.#options.settle({
+      ...idsOf(claim),
+      ...decision.settled,
+      lastError: decision.lastError,
+      callMsAgo: called ? performance.now() - answeredAt : null,
+    })
+  }
+
+  async #call(claim: Claim, slot: Slot, token: string): Promise<FeishuReply> {
+    const { body } = bodyOf(claim, this.#options.sealer)
+    const mayWrite = () => isFresh(slot, performance.now())
+    const never = new AbortController().signal
+    return this.#options
+      .clientOf(this.#bucket.appId)
+      .call({ api: apiOf(claim), body: { ...body } }, { token, signal: never, mayWrite })
+  }
+
+  /** A call without an answer keeps its slot until it cannot arrive any more. */
+  async #giveBack(slot: Slot, reply: FeishuReply, answeredAt: number): Promise<void> {
+    if (reply.kind === 'lost' && reply.httpStatus === undefined) return
+    const unused = reply.kind === 'not_sent' || reply.kind === 'withdrawn'
+    const back: SlotReturn = unused
+      ? { slot, used: false }
+      : { slot, used: true, answeredMsAgo: performance.now() - answeredAt }
+    await this.#options.giveBack(back)
+  }
+
+  async #doAside({ aside }: Decision, token: string): Promise<void> {
+    const { appId, tenantKey } = this.#bucket
+    if (aside.kind === 'evict_token')
+      await this.#options.tokens.evict(appId, tenantKey, token, { alsoAppToken: aside.alsoAppToken })
+    if (aside.kind === 'slow_down') {
+      await this.#options.slots.close(this.#bucket, aside.resetMs)
+      this.#restMs = Math.max(this.#restMs, aside.resetMs)
+    }
+    if (aside.kind === 'hold') {
+      await hold(this.#options.database.pool, this.#bucket, aside)
+      this.#restMs = Math.max(this.#restMs, 1000)
+    }
+  }
+
+  #report(claim: Claim, reply: FeishuReply, { settled, lastError }: Decision, elapsedMs: number): void {
+    const facts = reply.kind === 'answer' ? { code: reply.code, httpStatus: reply.httpStatus } : {}
+    const outcome = settled.to === 'pending' ? (lastError?.reason ?? 'again') : settled.to
+    this.#options.onAttempt?.({ api: claim.api, outcome: settled.to, ...facts, elapsedMs })
+    this.#options.log[settled.to === 'delivered' ? 'info' : 'warn'](
+      {
+        event: 'feishu.attempt',
+        ...this.#ids(),
+        delivery_id: claim.id,
+        background_check_id: claim.backgroundCheckId,
+        stage_id: claim.stageId,
+        attempt: claim.attempts + 1,
+        reply: reply.kind,
+        settled: settled.to,
+        ...lastError,
+        elapsed_ms: Math.round(elapsedMs),
+      },
+      `${claim.api}: ${outcome}`,
+    )
+  }
+
+  #ids() {
+    const { id, appId, tenantKey, api } = this.#bucket
+    return { bucket_id: id, app_id: appId, tenant_key: tenantKey, api }
+  }
+
+  #pause(ms: number | null): Promise<void> {
+    if (ms === 0 || (ms === null && this.#woken) || this.#stopped.signal.aborted) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = ms === null ? undefined : setTimeout(resolve, ms)
+      this.#wakeUp = () => {
+        // While slots are awaited, answers and hints bring none.
+        if (ms !== null && !this.#stopped.signal.aborted) return
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+}
+
+function bodyOf({ backgroundCheckId, dataKey, lane, api, bodySealed }: Claim, sealer: Sealer) {
+  if (backgroundCheckId === null || dataKey === null || bodySealed === null) throw new Error(`${lane}: nothing to send`)
+  return openBody(openDataKey(sealer, backgroundCheckId, dataKey), lane, api, bodySealed)
+}
+
+function idsOf({ id, fence, lane, backgroundCheckId }: Claim) {
+  return { id, fence, lane, backgroundCheckId }
+}

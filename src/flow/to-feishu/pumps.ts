@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as setTimeoutAsync } from 'node:timers/promises'
+import { createBatcher } from '../../platform/batcher.js'
+import { type Loop, startLoop } from '../../platform/loop.js'
+import { type Bucket, leaseDueBuckets, releaseBucket, renewBuckets } from '../outbox/claim.js'
+import { type SettledDelivery, type Settlement, settleDeliveries } from '../outbox/settle.js'
+import type { Limiter, RateWindow, SlotReturn } from './limiter/limiter.js'
+import { Pump, type PumpOptions } from './pump.js'
+
+/**
+ * The room `to-feishu`: sends what is due, in each bucket by one pump at a time over all processes.
+ *
+ * Rows say what is due; a hint with a bucket's id starts its pump at once, and a scan by the clock finds what no hint
+ * announced. A pump's lease is renewed while it runs, so a process that dies loses its buckets within seconds.
+ */
+export interface PumpsOptions extends Omit<PumpOptions, 'settle' | 'giveBack' | 'windows'> {
+  limiter: Limiter
+  windowsOf: (api: string) => readonly RateWindow[]
+  /** Called with buckets that got something to do. */
+  onReady: (buckets: readonly number[]) => void
+  onSettled?: (delivery: SettledDelivery) => void
+  onFailure?: (name: string) => void
+}
+
+export interface Pumps extends Loop {
+  /** Starts the pump of one bucket, or wakes it. */
+  wakeBucket(id: number): void
+}
+
+const scanMs = 2000
+const leaseMs = 30_000
+const renewMs = 8000
+const mostPumps = 500
+const largestSettlement = 200
+const settleWithinMs = 15_000
+const settleAgainMs = 250
+
+export function startPumps(options: PumpsOptions): Pumps {
+  const { database, log } = options
+  const owner = randomUUID()
+  const pumps = new Map<number, { pump: Pump; ended: Promise<void> }>()
+  const timers = new Set<NodeJS.Timeout>()
+  const wanted = new Set<number>()
+  let stopping = false
+
+  const settlements = createBatcher<Settlement>(largestSettlement, async (batch) => {
+    const { settled, buckets } = await settleThroughOutages(options, batch)
+    for (const delivery of settled) options.onSettled?.(delivery)
+    if (buckets.length > 0) options.onReady(buckets)
+  })
+  const returns = createBatcher<SlotReturn>(largestSettlement, (batch) => options.limiter.giveBack(batch))
+  const giveBack = (back: SlotReturn) =>
+    returns.add(back).catch((failure: unknown) => {
+      // The slot expires by itself, later than it need; nothing else depends on it.
+      log.debug({ event: 'limiter.return_lost', err: failure }, 'a slot could not be given back')
+    })
+
+  const start = (bucket: Bucket) => {
+    const pump = new Pump(bucket, {
+      ...options,
+      windows: options.windowsOf(bucket.api),
+      settle: (settlement) => settlements.add(settlement),
+      giveBack,
+    })
+    const ended = pump
+      .run()
+      .catch((failure: unknown) => {
+        options.onFailure?.('pump')
+        log.error({ event: 'pump.crashed', bucket_id: bucket.id, err: failure }, 'a pump crashed')
+        return { notBeforeMs: 500 }
+      })
+      .then(({ notBeforeMs }) => end(bucket.id, notBeforeMs))
+      .catch((failure: unknown) => {
+        // The lease ends by the clock.
+        log.warn({ event: 'pump.release_failed', bucket_id: bucket.id, err: failure }, 'a lease could not be released')
+        pumps.delete(bucket.id)
+      })
+    pumps.set(bucket.id, { pump, ended })
+  }
+
+  const end = async (id: number, notBeforeMs: number) => {
+    const dueInMs = await releaseBucket(database.pool, owner, id, notBeforeMs)
+    pumps.delete(id)
+    if (stopping || dueInMs === null) return
+    if (wanted.delete(id) || dueInMs < scanMs) wakeIn(id, dueInMs)
+  }
+
+  const wakeIn = (id: number, ms: number) => {
+    const timer = setTimeout(() => {
+      timers.delete(timer)
+      wakeBucket(id)
+    }, ms)
+    timers.add(timer)
+  }
+
+  const wakeBucket = (id: number) => {
+    const running = pumps.get(id)
+    wanted.add(id)
+    if (running) running.pump.wake()
+    else loop.wake()
+  }
+
+  let scannedAt = Number.NEGATIVE_INFINITY
+  const turn = async () => {
+    const room = mostPumps - pumps.size
+    if (room <= 0) return scanMs
+    const ids = [...wanted].filter((id) => !pumps.has(id))
+    for (const id of ids) wanted.delete(id)
+    const scan = performance.now() - scannedAt >= scanMs
+    if (!scan && ids.length === 0) return scanMs
+    const leased = await leaseDueBuckets(database.pool, owner, leaseMs, room, scan ? null : ids)
+    if (scan) scannedAt = performance.now()
+    for (const bucket of leased) {
+      if (stopping) await releaseBucket(database.pool, owner, bucket.id, 0)
+      else start(bucket)
+    }
+    return leased.length === room ? 0 : scanMs
+  }
+  const loop = startLoop({
+    name: 'pumps',
+    everyMs: scanMs,
+    turn,
+    log,
+    ...(options.onFailure && { onFailure: options.onFailure }),
+  })
+  const renewal = startLoop({
+    name: 'pump-leases',
+    everyMs: renewMs,
+    log,
+    ...(options.onFailure && { onFailure: options.onFailure }),
+    turn: async () => {
+      const mine = await renewBuckets(database.pool, owner, [...pumps.keys()], leaseMs)
+      for (const [id, { pump }] of pumps) if (!mine.has(id)) pump.stop()
+      return renewMs
+    },
+  })
+
+  return {
+    wake: loop.wake,
+    wakeBucket,
+    stop: async () => {
+      stopping = true
+      for (const timer of timers) clearTimeout(timer)
+      await loop.stop()
+      for (const { pump } of pumps.values()) pump.stop()
+      await Promise.all([...pumps.values()].map(({ ended }) => ended))
+      await Promise.all([settlements.idle(), returns.idle()])
+      await renewal.stop()
+    },
+  }
+}
+
+/**
+ * What Feishu answered must not be forgotten because PostgreSQL is away for a moment: it would be sent again. Tried
+ * while the claims hold.
+ */
+async function settleThroughOutages({ database, log }: PumpsOptions, batch: Settlement[]) {
+  const until = performance.now() + settleWithinMs
+  for (;;) {
+    try {
+      return await settleDeliveries(database, batch)
+    } catch (failure) {
+      if (performance.now() > until) throw failure
+      log.warn({ event: 'settle.again', deliveries: batch.length, err: failure }, 'settlements are tried again')
+      await setTimeoutAsync(settleAgainMs)
+    }
+  }
+}

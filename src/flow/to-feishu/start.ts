@@ -1,0 +1,60 @@
+import type { Parts } from '../../app.js'
+import type { Started } from '../../platform/lifetime.js'
+import { readProxies } from '../../platform/proxy.js'
+import { apis, type FeishuApi } from './apis.js'
+import { createFeishuClient, type FeishuClient } from './client.js'
+import { startPumps } from './pumps.js'
+import { createSlotSource } from './slots.js'
+import { createTokens } from './tokens.js'
+import { createTokenStore } from './tokens-store.js'
+
+/** Puts the room together: a client for each app, their tokens, slots and pumps. */
+export function startFeishuSide(parts: Parts): Started {
+  const { config, database, sealer, log, hints, limiter, metrics, random } = parts
+  const { apps, timeoutMs, retry, rateLimits, rateLimitsSlow } = config.feishu
+  const proxy = readProxies(config.proxy)
+  const store = createTokenStore(database.pool, sealer)
+  const onError = (err: unknown) => log.warn({ event: 'tokens.error', err }, 'a token could not be kept')
+  const tokens = createTokens({ apps, store, timeoutMs, proxy, random, onError })
+  const clients = new Map(
+    apps.map(({ appId, baseUrl }) => [appId, createFeishuClient({ appId, baseUrl, timeoutMs, proxy })]),
+  )
+  const windowsOf = (api: string) => (apis[api as FeishuApi].rate === 'slow' ? rateLimitsSlow : rateLimits)
+  const pumps = startPumps({
+    database,
+    sealer,
+    log,
+    tokens,
+    limiter,
+    windowsOf,
+    timeoutMs,
+    retry,
+    random,
+    slots: createSlotSource({ database, limiter, windowsOf, timeoutMs }),
+    clientOf: (appId) => clientOf(clients, appId),
+    onReady: (buckets) => {
+      for (const bucket of buckets) hints.send('pump', String(bucket))
+    },
+    onAttempt: ({ api, outcome, elapsedMs }) => {
+      metrics.attempts.inc({ api, settled: outcome })
+      metrics.attemptSeconds.observe({ api }, elapsedMs / 1000)
+    },
+    onSettled: ({ api, state, seenMsAgo }) => {
+      if (state === 'delivered') metrics.deliverySeconds.observe({ api }, seenMsAgo / 1000)
+    },
+    onFailure: (loop) => metrics.failures.inc({ loop }),
+  })
+  hints.listen('pump', (bucket) => pumps.wakeBucket(Number(bucket)))
+  return {
+    stop: async () => {
+      await pumps.stop()
+      await Promise.all([tokens.stop(), ...[...clients.values()].map((client) => client.stop())])
+    },
+  }
+}
+
+function clientOf(clients: ReadonlyMap<string, FeishuClient>, appId: string): FeishuClient {
+  const client = clients.get(appId)
+  if (client === undefined) throw new Error(`the app ${appId} is not configured`)
+  return client
+}

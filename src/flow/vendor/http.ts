@@ -1,0 +1,184 @@
+import { createHttpClient } from '../../platform/http-call.js'
+import type { ProxySettings } from '../../platform/proxy.js'
+import type { VendorAdapter, VendorAnswer, VendorCall, VendorOrder } from './adapter.js'
+import { accountBody, orderBody } from './http-bodies.js'
+import type { Question } from './http-errors.js'
+import * as schemas from './http-schemas.js'
+import { createSender, expecting, ok, type Refuse, type Send } from './http-sender.js'
+
+export interface HttpVendorSettings {
+  /** Every path lies below it. */
+  baseUrl: string
+  apiKey: string
+  /** One call, whole. */
+  timeoutMs: number
+  proxy?: ProxySettings
+  /** Certificates in PEM to trust instead of the usual ones. */
+  ca?: string
+  now?: () => number
+}
+
+/** The `http` adapter (interface.md §5). Throws when its settings cannot be used. */
+export function createHttpVendor(settings: HttpVendorSettings): VendorAdapter {
+  const { proxy = {}, ca, now = Date.now } = settings
+  const client = createHttpClient({ proxy, ...(ca === undefined ? {} : { ca }) })
+  const send = createSender({ ...settings, now }, client)
+  return {
+    capabilities: capabilities(send),
+    bindAccount: bindAccount(send),
+    placeOrder: placeOrder(send),
+    findOrder: findOrder(send),
+    getOrder: getOrder(send),
+    getOrders: getOrders(send),
+    changes: changes(send),
+    cancelOrder: cancelOrder(send),
+    stop: async () => client.stop(),
+  }
+}
+
+function capabilities(send: Send): VendorAdapter['capabilities'] {
+  const question: Question = { method: 'GET', route: '/capabilities' }
+  const read = expecting(question, schemas.capabilities, ok)
+  const none = { batch: false, changes: false, tripartite: false }
+  return (call) => send({ ...question, path: '/capabilities', read, except: { status: 404, means: none } }, call)
+}
+
+function bindAccount(send: Send): VendorAdapter['bindAccount'] {
+  const question: Question = { method: 'POST', route: '/accounts' }
+  const confirmed = expecting(question, schemas.boundAccount, ok)
+  return (account, call) => {
+    const body = accountBody(account)
+    return send(
+      {
+        ...question,
+        path: '/accounts',
+        body,
+        idempotencyKey: account.accountId,
+        read: (answer) => (answer.status === 202 ? ok({ customerId: null }) : confirmed(answer)),
+      },
+      call,
+    )
+  }
+}
+
+function placeOrder(send: Send): VendorAdapter['placeOrder'] {
+  const question: Question = { method: 'POST', route: '/orders', retriesConflict: true }
+  const read = expecting(question, schemas.placedOrder, ok)
+  return (order, call) => {
+    const idempotencyKey = order.backgroundCheckId
+    return send({ ...question, path: '/orders', body: orderBody(order), idempotencyKey, read }, call)
+  }
+}
+
+function findOrder(send: Send): VendorAdapter['findOrder'] {
+  const question: Question = { method: 'GET', route: '/orders?background_check_id=…' }
+  return (id, call) => {
+    const read = expecting(question, schemas.orders, ({ orders }, refuse) => {
+      // A server that ignores the query would hand us somebody else's order.
+      const strange = orders.findIndex((order) => order.backgroundCheckId !== id)
+      if (strange >= 0) return refuse(`orders[${strange}].background_check_id: expected the one asked for`)
+      return ok(orders[0] ?? null)
+    })
+    const path = `/orders?background_check_id=${encodeURIComponent(id)}`
+    return send<VendorOrder | null>({ ...question, path, read, except: { status: 404, means: null } }, call)
+  }
+}
+
+function getOrder(send: Send): VendorAdapter['getOrder'] {
+  const question: Question = { method: 'GET', route: '/orders/{order_id}' }
+  return (id, call) => {
+    const read = expecting(question, schemas.order, (order, refuse) =>
+      order.orderId === id ? ok(order) : refuse('order_id: expected the one asked for'),
+    )
+    const path = `/orders/${encodeURIComponent(id)}`
+    return send<VendorOrder | null>({ ...question, path, read, except: { status: 404, means: null } }, call)
+  }
+}
+
+function getOrders(send: Send): NonNullable<VendorAdapter['getOrders']> {
+  const single = getOrder(send)
+  const batch = readBatch(send)
+  return async (ids, call) => {
+    const found = new Map<string, VendorOrder>()
+    for (const group of groupsOf(ids)) {
+      const answer = group.length === 1 ? await readSingly(single, group, call) : await batch(group, call)
+      // No list of these at all: asking for each tells which exist.
+      const settled = answer.kind === 'ok' && answer.value === null ? await readSingly(single, group, call) : answer
+      if (settled.kind !== 'ok') return settled
+      for (const order of settled.value ?? []) found.set(order.orderId, order)
+    }
+    return ok([...found.values()])
+  }
+}
+
+/** `null`: 404. */
+function readBatch(send: Send) {
+  const question: Question = { method: 'GET', route: '/orders?ids=…' }
+  return (ids: readonly string[], call: VendorCall): Promise<VendorAnswer<VendorOrder[] | null>> => {
+    const asked = new Set(ids)
+    const read = expecting(question, schemas.orders, ({ orders }, refuse: Refuse) => {
+      const strange = orders.findIndex((order) => !asked.has(order.orderId))
+      return strange < 0 ? ok(orders) : refuse(`orders[${strange}].order_id: expected one of those asked for`)
+    })
+    const path = `/orders?ids=${ids.map(encodeURIComponent).join(',')}`
+    return send<VendorOrder[] | null>({ ...question, path, read, except: { status: 404, means: null } }, call)
+  }
+}
+
+async function readSingly(
+  single: VendorAdapter['getOrder'],
+  ids: readonly string[],
+  call: VendorCall,
+): Promise<VendorAnswer<VendorOrder[]>> {
+  const found: VendorOrder[] = []
+  for (const id of ids) {
+    const answer = await single(id, call)
+    if (answer.kind !== 'ok') return answer
+    if (answer.value !== null) found.push(answer.value)
+  }
+  return ok(found)
+}
+
+const MOST_IDS = 100
+/** Many servers and proxies refuse a request line of more than 8 KiB. */
+const MOST_CHARACTERS = 6_000
+
+/** An id with a comma cannot be told from two ids in `ids=`, so it is a group of its own. */
+function groupsOf(ids: readonly string[]): string[][] {
+  const groups: string[][] = ids.filter((id) => id.includes(',')).map((id) => [id])
+  let group: string[] = []
+  let length = 0
+  for (const id of ids.filter((id) => !id.includes(','))) {
+    const more = encodeURIComponent(id).length + 1
+    if (group.length === 0 || group.length === MOST_IDS || length + more > MOST_CHARACTERS) {
+      group = []
+      length = 0
+      groups.push(group)
+    }
+    group.push(id)
+    length += more
+  }
+  return groups
+}
+
+function changes(send: Send): NonNullable<VendorAdapter['changes']> {
+  const question: Question = { method: 'GET', route: '/orders?changed_after=…' }
+  const expired = { expired: true, orders: [], cursor: '', hasMore: false }
+  return (cursor, limit, call) => {
+    const read = expecting(question, schemas.changedOrders, ({ orders, cursor: next, has_more: hasMore }, refuse) => {
+      if (hasMore && next === (cursor ?? '')) return refuse('cursor: expected another one, since has_more is true')
+      return ok({ expired: false, orders, cursor: next, hasMore })
+    })
+    const path = `/orders?changed_after=${encodeURIComponent(cursor ?? '')}&limit=${limit}`
+    return send({ ...question, path, read, except: { status: 410, means: expired } }, call)
+  }
+}
+
+function cancelOrder(send: Send): VendorAdapter['cancelOrder'] {
+  const question: Question = { method: 'POST', route: '/orders/{order_id}/cancel' }
+  return (id, reason, call) =>
+    send(
+      { ...question, path: `/orders/${encodeURIComponent(id)}/cancel`, body: { reason }, read: () => ok(null) },
+      call,
+    )
+}

@@ -1,0 +1,42 @@
+import type { Redis } from 'ioredis'
+import type { Database } from '../platform/database/database.js'
+import { pendingMigrations } from '../platform/database/migrate.js'
+
+export interface Readiness {
+  status: 'ok' | 'degraded' | 'unavailable'
+  /** What each part says; nothing of it is secret. */
+  checks: Record<string, string>
+}
+
+export interface HealthOptions {
+  database: Pick<Database, 'pool'>
+  redis?: Redis
+  /** A process that receives can do so without Redis; one that only works cannot. */
+  needsRedis: boolean
+  isStopping: () => boolean
+}
+
+const withinMs = 2000
+
+/** Whether this process can do its work now. */
+export function createHealth(options: HealthOptions): () => Promise<Readiness> {
+  return async () => {
+    if (options.isStopping()) return { status: 'unavailable', checks: { process: 'stopping' } }
+    const database = await within(checkDatabase(options))
+    const redis = options.redis === undefined ? undefined : await within(options.redis.ping().then(() => 'ok'))
+    const checks = { database, ...(redis !== undefined && { redis }) }
+    if (database !== 'ok' || (redis !== undefined && redis !== 'ok' && options.needsRedis))
+      return { status: 'unavailable', checks }
+    return { status: redis === undefined || redis === 'ok' ? 'ok' : 'degraded', checks }
+  }
+}
+
+async function checkDatabase({ database }: HealthOptions): Promise<string> {
+  const pending = await pendingMigrations(database.pool)
+  return pending.length === 0 ? 'ok' : `migrations not applied: ${pending.join(', ')}`
+}
+
+async function within(check: Promise<string>): Promise<string> {
+  const late = new Promise<string>((resolve) => setTimeout(resolve, withinMs, 'no answer in time').unref())
+  return Promise.race([check.catch(() => 'does not answer'), late])
+}

@@ -1,0 +1,57 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+/** Every metric of the service; no label has values without a bound. */
+export type Metrics = ReturnType<typeof createMetrics>
+
+const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600]
+
+export function createMetrics() {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry, prefix: 'bgc_' })
+  const registers = [registry]
+  const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
+    new Counter({ name, help, labelNames, registers })
+  const histogram = <L extends string>(name: string, help: string, labelNames: L[], buckets = seconds) =>
+    new Histogram({ name, help, labelNames, buckets, registers })
+  return {
+    registry,
+    webhookAnswers: counter('bgc_webhook_answers_total', 'Answers to pushes of Feishu, by HTTP status and reason.', [
+      'status',
+      'reason',
+    ]),
+    webhookSeconds: histogram('bgc_webhook_answer_seconds', 'Time from the first byte of a push to its answer.', []),
+    acceptedBatch: histogram(
+      'bgc_inbox_batch_events',
+      'Events committed together.',
+      [],
+      [1, 2, 5, 10, 20, 50, 100, 200],
+    ),
+    eventsSettled: counter('bgc_events_settled_total', 'Events that took effect, were ignored or failed.', [
+      'type',
+      'state',
+    ]),
+    vendorCalls: counter('bgc_vendor_calls_total', 'Calls to the vendor, by verb and outcome.', ['verb', 'outcome']),
+    vendorSeconds: histogram('bgc_vendor_call_seconds', 'Duration of calls to the vendor.', ['verb']),
+    vendorBreaker: new Gauge({
+      name: 'bgc_vendor_breaker_open',
+      help: '1 while the vendor is not being called, 0.5 while it is being tried.',
+      registers,
+    }),
+    polls: counter('bgc_polled_orders_total', 'Orders asked for at the vendor, by outcome.', ['outcome']),
+    attempts: counter(
+      'bgc_feishu_attempts_total',
+      'Calls to Feishu that changed something, by what became of the delivery.',
+      ['api', 'settled'],
+    ),
+    attemptSeconds: histogram('bgc_feishu_attempt_seconds', 'Duration of calls to Feishu.', ['api']),
+    slowDowns: counter('bgc_feishu_slow_downs_total', 'Answers of Feishu that asked to slow down.', ['api']),
+    deliverySeconds: histogram(
+      'bgc_delivery_seconds',
+      'From the moment a stage or result was seen until Feishu had it, limits included.',
+      ['api'],
+    ),
+    failures: counter('bgc_loop_failures_total', 'Turns of a background loop that failed and were tried again.', [
+      'loop',
+    ]),
+  }
+}

@@ -1,0 +1,62 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+
+/**
+ * Seals personal data before it reaches the database: AES-256-GCM, the row it belongs to as associated data, so that
+ * a sealed value copied to another row does not open.
+ *
+ * Layout of a sealed value: one byte for the form, then
+ *   0  the plain bytes (no key is configured; never in production);
+ *   1  length of the key id, key id, 12 bytes nonce, ciphertext, 16 bytes tag.
+ */
+export interface Sealer {
+  seal(plain: Buffer, context: string): Buffer
+  /** Throws a SealError when the key is not known or the value was changed or moved. */
+  open(sealed: Buffer, context: string): Buffer
+}
+
+export class SealError extends Error {
+  override readonly name = 'SealError'
+}
+
+const plainForm = 0
+const sealedForm = 1
+const nonceBytes = 12
+const tagBytes = 16
+
+export function createSealer(keys: readonly { id: string; key: Buffer }[]): Sealer {
+  const first = keys[0]
+  const byId = new Map(keys.map(({ id, key }) => [id, key]))
+  return {
+    seal: (plain, context) =>
+      first === undefined ? Buffer.concat([Buffer.of(plainForm), plain]) : sealWith(first, plain, context),
+    open: (sealed, context) => openWith(byId, sealed, context),
+  }
+}
+
+function sealWith({ id, key }: { id: string; key: Buffer }, plain: Buffer, context: string): Buffer {
+  const nonce = randomBytes(nonceBytes)
+  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(context))
+  const keyId = Buffer.from(id)
+  const body = Buffer.concat([cipher.update(plain), cipher.final()])
+  return Buffer.concat([Buffer.of(sealedForm, keyId.length), keyId, nonce, body, cipher.getAuthTag()])
+}
+
+function openWith(keys: ReadonlyMap<string, Buffer>, sealed: Buffer, context: string): Buffer {
+  if (sealed[0] === plainForm) return sealed.subarray(1)
+  const idEnd = 2 + (sealed[1] ?? 0)
+  if (sealed[0] !== sealedForm || sealed.length < idEnd + nonceBytes + tagBytes) {
+    throw new SealError('a sealed value is not of a known form')
+  }
+  const id = sealed.toString('utf8', 2, idEnd)
+  const key = keys.get(id)
+  if (key === undefined)
+    throw new SealError(`BGC_ENCRYPTION_KEYS lacks the key ${JSON.stringify(id)} that a value was sealed with`)
+  const nonce = sealed.subarray(idEnd, idEnd + nonceBytes)
+  const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: tagBytes }).setAAD(Buffer.from(context))
+  decipher.setAuthTag(sealed.subarray(-tagBytes))
+  try {
+    return Buffer.concat([decipher.update(sealed.subarray(idEnd + nonceBytes, -tagBytes)), decipher.final()])
+  } catch {
+    throw new SealError('a sealed value does not belong to its row, or was changed')
+  }
+}

@@ -1,0 +1,85 @@
+import { PrismaPg } from '@prisma/adapter-pg'
+import pg from 'pg'
+import type { Started } from '../lifetime.js'
+import type { Logger } from '../logger.js'
+import { PrismaClient } from './generated/client.js'
+import { readTarget } from './migrate.js'
+
+export type Sql = Pick<pg.ClientBase, 'query'>
+
+/**
+ * PostgreSQL, the truth of the service. Hot paths speak SQL over `pool`; what people look at is read through `prisma`
+ * (its model API costs about three raw statements). Both share the pool.
+ */
+export interface Database extends Started {
+  pool: pg.Pool
+  /** For acknowledgements only: few connections and short timeouts, so that a slow database answers 503 in time. */
+  intake: pg.Pool
+  prisma: PrismaClient
+  /** Runs `work` in one transaction; anything it throws rolls back. */
+  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>
+}
+
+/** Statement, lock and pool waits of the intake end here, in ms: Feishu hangs up at 3 s. */
+const intakeTimeoutMs = 2000
+
+export interface DatabaseOptions {
+  /** `?schema=` names the PostgreSQL schema to work in, `public` without it. */
+  url: string
+  log: Logger
+  connections?: number
+}
+
+export function openDatabase({ url, log, connections = 10 }: DatabaseOptions): Database {
+  const { connection, schema } = readTarget(url)
+  // What is acknowledged must be on disk, whatever the server's default says.
+  const options = `-c synchronous_commit=on -c search_path=${pg.escapeIdentifier(schema)}`
+  const common = { ...connection, application_name: 'bgc-bridge', options }
+  const pool = new pg.Pool({ ...common, max: connections, connectionTimeoutMillis: 10_000, statement_timeout: 30_000 })
+  const intake = new pg.Pool({
+    ...common,
+    max: 2,
+    connectionTimeoutMillis: intakeTimeoutMs,
+    statement_timeout: intakeTimeoutMs,
+    lock_timeout: intakeTimeoutMs,
+    query_timeout: intakeTimeoutMs,
+  })
+  for (const each of [pool, intake]) {
+    // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
+    each.on('error', (failure) =>
+      log.warn({ event: 'database.connection_lost', err: failure }, 'an idle connection broke'),
+    )
+  }
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { schema }) })
+  let stopped: Promise<void> | undefined
+  return {
+    pool,
+    intake,
+    prisma,
+    transaction: (work) => inTransaction(pool, work),
+    stop: () => {
+      stopped ??= prisma.$disconnect().then(async () => {
+        await Promise.all([pool.end(), intake.end()])
+      })
+      return stopped
+    },
+  }
+}
+
+async function inTransaction<T>(pool: pg.Pool, work: (sql: Sql) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  let broken: Error | undefined
+  try {
+    await client.query('BEGIN')
+    const result = await work(client)
+    await client.query('COMMIT')
+    return result
+  } catch (failure) {
+    await client.query('ROLLBACK').catch((cause: Error) => {
+      broken = cause
+    })
+    throw failure
+  } finally {
+    client.release(broken)
+  }
+}

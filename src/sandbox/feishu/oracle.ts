@@ -1,0 +1,180 @@
+import { type RateLimit, worstCount } from '../support/windows.js'
+import { type ApiName, apis } from './apis.js'
+import type { CallRecord } from './journal.js'
+
+export type Violation = {
+  rule:
+    | 'stage_accepted_twice'
+    | 'stage_time_not_increasing'
+    | 'stage_changed_between_attempts'
+    | 'stages_out_of_order'
+    | 'result_accepted_twice'
+    | 'accepted_after_the_end'
+    | 'attempted_after_the_end'
+    | 'window_exceeded'
+  backgroundCheckId?: string
+  tenantKey?: string
+  detail: string
+  /** Numbers of the calls concerned, as in the journal. */
+  calls: number[]
+}
+
+export type JournalView = {
+  calls: readonly CallRecord[]
+  rateLimits: readonly RateLimit[]
+  slowRateLimits: readonly RateLimit[]
+}
+
+export type PromiseOptions = {
+  /** When the service was killed: a call that was answered before may be repeated after. Milliseconds since the epoch. */
+  crashedAt?: readonly number[]
+  /** Orders in which an operator sent something again: what holds for the service by itself is not asked of them. */
+  operatorOrders?: readonly string[]
+  /** The vendor's stages of each order, as `stage_id`s in the vendor's order. */
+  vendorStages?: Readonly<Record<string, readonly string[]>>
+}
+
+type Sent = CallRecord & { backgroundCheckId: string }
+const orderApis: readonly (ApiName | undefined)[] = ['update_progress', 'update_result', 'cancel']
+
+/** Looks for everything in the journal that interface §6.2 and §6.3 promise not to happen. */
+export function checkPromises(journal: JournalView, options: PromiseOptions = {}): Violation[] {
+  const byOrder = groupBy(journal.calls.filter(isSent), (call) => `${call.tenantKey}|${call.backgroundCheckId}`)
+  const excused = new Set(options.operatorOrders)
+  const orders = [...byOrder.values()].filter((calls) => !excused.has(calls[0]?.backgroundCheckId ?? ''))
+  return [...orders.flatMap((calls) => checkOrder(calls, options)), ...checkWindows(journal)]
+}
+
+function isSent(call: CallRecord): call is Sent {
+  return orderApis.includes(call.api) && call.backgroundCheckId !== undefined
+}
+
+function checkOrder(calls: readonly Sent[], options: PromiseOptions): Violation[] {
+  return [
+    ...checkStages(calls),
+    ...checkSameness(calls),
+    ...checkVendorOrder(calls, options),
+    ...checkResults(calls),
+    ...checkAfterTheEnd(calls, options),
+  ]
+}
+
+function checkStages(calls: readonly Sent[]): Violation[] {
+  const accepted = calls.filter((call) => call.api === 'update_progress' && call.applied)
+  const found: Violation[] = []
+  for (const [index, call] of accepted.entries()) {
+    const before = accepted.slice(0, index)
+    const twin = before.find((other) => field(other, 'stage_id') === field(call, 'stage_id'))
+    if (twin) found.push(violation('stage_accepted_twice', `stage ${field(call, 'stage_id')}`, [twin, call]))
+    const previous = before.at(-1)
+    if (previous && Number(field(call, 'stage_time')) <= Number(field(previous, 'stage_time'))) {
+      const times = `${field(call, 'stage_time')} came after ${field(previous, 'stage_time')}`
+      found.push(violation('stage_time_not_increasing', times, [previous, call]))
+    }
+  }
+  return found
+}
+
+/** `stage_id` and `stage_time` stay through every attempt (contract §3.2). */
+function checkSameness(calls: readonly Sent[]): Violation[] {
+  const attempts = groupBy(
+    calls.filter((call) => call.api === 'update_progress'),
+    (call) => field(call, 'stage_id'),
+  )
+  return [...attempts].flatMap(([stageId, list]) => {
+    const first = list[0]
+    const other = list.find((call) => first && field(call, 'stage_time') !== field(first, 'stage_time'))
+    if (!first || !other) return []
+    const times = `${field(first, 'stage_time')} became ${field(other, 'stage_time')}`
+    return [violation('stage_changed_between_attempts', `stage_time of stage ${stageId}: ${times}`, [first, other])]
+  })
+}
+
+function checkVendorOrder(calls: readonly Sent[], { vendorStages }: PromiseOptions): Violation[] {
+  const expected = vendorStages?.[calls[0]?.backgroundCheckId ?? '']
+  if (!expected) return []
+  const accepted = calls.filter((call) => call.api === 'update_progress' && call.applied)
+  const places = accepted.map((call) => expected.indexOf(field(call, 'stage_id')))
+  const wrong = accepted.filter((_, index) => (places[index] ?? -1) <= Math.max(-1, ...places.slice(0, index)))
+  if (wrong.length === 0) return []
+  const came = accepted.map((call) => field(call, 'stage_id')).join(', ')
+  return [violation('stages_out_of_order', `expected ${expected.join(', ')}; ${came} came`, wrong)]
+}
+
+function checkResults(calls: readonly Sent[]): Violation[] {
+  const accepted = calls.filter((call) => call.api === 'update_result' && call.applied)
+  return accepted.length > 1 ? [violation('result_accepted_twice', `${accepted.length} results`, accepted)] : []
+}
+
+/**
+ * After a result or cancel that took effect, only the same call may come again, and only where its answer may have been
+ * lost. An end that the customer made is not in the journal: a call that crosses it is nobody's fault.
+ */
+function checkAfterTheEnd(calls: readonly Sent[], { crashedAt = [] }: PromiseOptions): Violation[] {
+  const endings = calls.filter((call) => call.applied && call.api !== 'update_progress')
+  return endings.flatMap((end) =>
+    calls
+      .filter((call) => call.seq > end.seq && !isAllowedRepeat(end, call, crashedAt))
+      .map((call) =>
+        violation(call.applied ? 'accepted_after_the_end' : 'attempted_after_the_end', afterwards(end, call), [
+          end,
+          call,
+        ]),
+      ),
+  )
+}
+
+function isAllowedRepeat(end: Sent, call: Sent, crashedAt: readonly number[]): boolean {
+  if (call.api !== end.api || call.applied) return false
+  if (field(call, 'result') !== field(end, 'result')) return false
+  const killedBetween = crashedAt.some((at) => at >= end.at && at <= call.at)
+  return !wasToldSo(end) || killedBetween
+}
+
+/** Whether the caller was told that the call took effect. */
+function wasToldSo({ answered, code, httpStatus }: CallRecord): boolean {
+  return answered && code === 0 && httpStatus === 200
+}
+
+function afterwards(end: Sent, call: Sent): string {
+  return `${call.api} came after ${end.api} had taken effect`
+}
+
+function checkWindows({ calls, rateLimits, slowRateLimits }: JournalView): Violation[] {
+  const counted = calls.filter((call) => call.api !== undefined && call.tenantKey !== undefined)
+  const buckets = groupBy(counted, (call) => `${call.appId}|${call.tenantKey}|${call.api}`)
+  return [...buckets.values()].flatMap((list) => {
+    const tier = apis.find((api) => api.name === list[0]?.api)?.tier
+    const limits = tier === 'none' ? [] : tier === 'slow' ? slowRateLimits : rateLimits
+    return limits.flatMap((limit) => checkWindow(list, limit))
+  })
+}
+
+function checkWindow(calls: readonly CallRecord[], { limit, windowMs }: RateLimit): Violation[] {
+  const arrivals = calls.map((call) => call.at)
+  const worst = worstCount(arrivals, windowMs)
+  const first = calls[0]
+  if (worst <= limit || !first) return []
+  const detail = `${first.api} of app ${first.appId} in tenant ${first.tenantKey}: ${worst} in ${windowMs} ms, at most ${limit}`
+  return [{ rule: 'window_exceeded', detail, calls: [], ...(first.tenantKey ? { tenantKey: first.tenantKey } : {}) }]
+}
+
+function violation(rule: Violation['rule'], detail: string, calls: readonly Sent[]): Violation {
+  const { backgroundCheckId = '', tenantKey = '' } = calls[0] ?? {}
+  return { rule, backgroundCheckId, tenantKey, detail, calls: calls.map((call) => call.seq) }
+}
+
+function field(call: CallRecord, name: string): string {
+  return String((call.body as Record<string, unknown> | undefined)?.[name])
+}
+
+function groupBy<T>(list: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const item of list) {
+    const key = keyOf(item)
+    const group = groups.get(key)
+    if (group) group.push(item)
+    else groups.set(key, [item])
+  }
+  return groups
+}

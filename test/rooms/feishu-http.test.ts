@@ -1,0 +1,158 @@
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { createFeishuHttp } from '../../src/flow/to-feishu/feishu-http.js'
+import { ask, callWith, clientOf, ok, progress, startPeer } from './feishu-peer.js'
+
+test('reads an answer as it came', async () => {
+  const peer = await startPeer((_seen, response) => response.writeHead(418, { 'x-some': 'thing' }).end('teapot'))
+  const http = createFeishuHttp({ baseUrl: peer.url })
+  onTestFinished(() => http.stop())
+  const reply = await http.send({ method: 'GET', url: `${peer.url}/x`, headers: {} }, {})
+  expect(reply).toMatchObject({ kind: 'answer', status: 418, body: Buffer.from('teapot') })
+})
+
+test('does not follow a redirect', async () => {
+  const elsewhere = await startPeer(ok)
+  const { reply } = await ask((_seen, response) => response.writeHead(307, { location: elsewhere.url }).end())
+  expect(reply).toMatchObject({ kind: 'lost', httpStatus: 307 })
+  expect(elsewhere.seen).toEqual([])
+})
+
+test('gives up an answer of more than 5 MiB', async () => {
+  const { reply } = await ask((_seen, response) => {
+    response.writeHead(200)
+    response.end(Buffer.alloc(5 * 1024 * 1024 + 1, 'x'))
+  })
+  expect(reply).toMatchObject({ kind: 'lost', httpStatus: 200, message: 'an answer of more than 5242880 bytes' })
+})
+
+test('calls a broken connection lost', async () => {
+  const { reply } = await ask((_seen, _response, socket) => socket.resetAndDestroy())
+  expect(reply).toEqual({ kind: 'lost', message: 'the connection broke (ECONNRESET)' })
+})
+
+test('calls an answer that breaks off lost', async () => {
+  const { reply } = await ask((_seen, response, socket) => {
+    response.writeHead(200, { 'content-length': '100' })
+    response.write('{"code":0')
+    setImmediate(() => socket.destroy())
+  })
+  expect(reply).toMatchObject({ kind: 'lost', httpStatus: 200 })
+})
+
+test('calls a refused connection not sent', async () => {
+  const reply = await clientOf('http://127.0.0.1:1').call(progress, callWith())
+  expect(reply).toEqual({ kind: 'not_sent', message: 'no connection (ECONNREFUSED)' })
+})
+
+test('calls a failed TLS handshake not sent', async () => {
+  const peer = await startPeer(ok)
+  const reply = await clientOf(peer.url.replace('http:', 'https:')).call(progress, callWith())
+  expect(reply).toMatchObject({ kind: 'not_sent' })
+  expect(peer.seen).toEqual([])
+})
+
+test('calls a peer that never accepts TLS not sent, within the time of the call', async () => {
+  const silent = await listen(createServer(() => undefined))
+  const reply = await clientOf(`https://127.0.0.1:${silent}`, { timeoutMs: 60 }).call(progress, callWith())
+  expect(reply).toEqual({ kind: 'not_sent', message: 'no complete answer within 60 ms' })
+})
+
+test('resets the connection of a call that takes too long', async () => {
+  const ended = vi.fn()
+  const { reply } = await ask((_seen, _response, socket) => socket.on('error', ended), { timeoutMs: 60 })
+  expect(reply).toEqual({ kind: 'lost', message: 'no complete answer within 60 ms' })
+  await vi.waitFor(() => expect(ended).toHaveBeenCalledWith(expect.objectContaining({ code: 'ECONNRESET' })))
+})
+
+test('ends a call with the process', async () => {
+  const stopping = new AbortController()
+  const { reply } = await ask(() => stopping.abort(), {}, { signal: stopping.signal })
+  expect(reply).toEqual({ kind: 'lost', message: 'the call was ended from our side' })
+  const late = await ask(ok, {}, { signal: stopping.signal })
+  expect(late.reply).toMatchObject({ kind: 'not_sent' })
+  expect(late.peer.seen).toEqual([])
+})
+
+test('withdraws a call before its first byte, and keeps the connection that was made for it', async () => {
+  const peer = await startPeer(ok)
+  const client = clientOf(peer.url)
+  const answers = [true, false]
+  const mayWrite = vi.fn(() => answers.shift() ?? false)
+  expect(await client.call(progress, callWith({ mayWrite }))).toEqual({ kind: 'withdrawn' })
+  expect(peer.seen).toEqual([])
+  expect(await client.call(progress, callWith({ mayWrite: () => true }))).toMatchObject({ kind: 'answer', code: 0 })
+  expect(peer.connections()).toBe(1)
+})
+
+test('asks whether it may write when the connection stands, not before', async () => {
+  const peer = await startPeer(ok)
+  let connected = false
+  peer.server.on('connection', () => {
+    connected = true
+  })
+  const asked: boolean[] = []
+  const mayWrite = () => asked.push(connected) > 0
+  await clientOf(peer.url).call(progress, callWith({ mayWrite }))
+  expect(asked.at(-1)).toBe(true)
+})
+
+test('keeps connections alive', async () => {
+  const peer = await startPeer(ok)
+  const client = clientOf(peer.url)
+  for (let calls = 0; calls < 5; calls++) await client.call(progress, callWith())
+  expect(peer.seen).toHaveLength(5)
+  expect(peer.connections()).toBe(1)
+})
+
+test('closes a connection that nobody uses, used or not', async () => {
+  const peer = await startPeer(ok)
+  const closed = vi.fn()
+  peer.server.on('connection', (socket) => socket.on('close', closed))
+  const http = createFeishuHttp({ baseUrl: peer.url, idleMs: 20 })
+  const answers = [true, false]
+  const request = { method: 'POST', url: `${peer.url}/x`, headers: {}, body: '{}' }
+  expect(await http.send(request, { mayWrite: () => answers.shift() ?? false })).toEqual({ kind: 'withdrawn' })
+  await vi.waitFor(() => expect(closed).toHaveBeenCalledTimes(1))
+  expect(await http.send(request, {})).toMatchObject({ kind: 'answer' })
+  await vi.waitFor(() => expect(closed).toHaveBeenCalledTimes(2))
+})
+
+test('goes through a proxy, and takes the proxy’s refusal for nothing sent', async () => {
+  const peer = await startPeer(ok)
+  const asked: string[] = []
+  const open = await proxyServer(asked, (socket) => tunnel(socket, peer.port))
+  const through = (port: number) => ({ proxy: () => new URL(`http://user:p%40ss@127.0.0.1:${port}`) })
+  expect(await clientOf('http://feishu.test:8080', through(open)).call(progress, callWith())).toMatchObject({ code: 0 })
+  expect(asked[0]).toContain('CONNECT feishu.test:8080 HTTP/1.1')
+  expect(asked[0]).toContain(`proxy-authorization: Basic ${Buffer.from('user:p@ss').toString('base64')}`)
+  const closed = await proxyServer([], (socket) => socket.end('HTTP/1.1 407 No\r\ncontent-length: 0\r\n\r\n'))
+  const reply = await clientOf('http://feishu.test:8080', through(closed)).call(progress, callWith())
+  expect(reply).toMatchObject({ kind: 'not_sent' })
+})
+
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  return (server.address() as AddressInfo).port
+}
+
+function proxyServer(asked: string[], onConnect: (socket: Socket) => void): Promise<number> {
+  return listen(
+    createServer((socket) => {
+      socket.on('error', () => socket.destroy())
+      socket.once('data', (head) => {
+        asked.push(head.toString('latin1').replaceAll('Proxy-Authorization', 'proxy-authorization'))
+        onConnect(socket)
+      })
+    }),
+  )
+}
+
+function tunnel(socket: Socket, port: number): void {
+  const target = connect(port, '127.0.0.1', () => {
+    socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
+    socket.pipe(target).pipe(socket)
+  })
+  target.on('error', () => socket.destroy())
+}
