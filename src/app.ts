@@ -7,6 +7,7 @@ import { createReceiver } from './flow/from-feishu/receiver.js'
 import { createInbox } from './flow/inbox/accept.js'
 import { startInboxWorker } from './flow/inbox/worker.js'
 import { startVendorSide } from './flow/orders/start.js'
+import { endForeignClaims } from './flow/take-over.js'
 import type { Limiter } from './flow/to-feishu/limiter/limiter.js'
 import { memoryLimiter } from './flow/to-feishu/limiter/memory.js'
 import { redisLimiter } from './flow/to-feishu/limiter/redis.js'
@@ -66,7 +67,10 @@ export async function startApp(config: Config, log: Logger, overrides: Overrides
   })
   try {
     const database = await startDatabase(config, log, lifetime)
-    if (config.redisUrl === undefined) await lifetime.start(beTheOnlyOne(database, fail))
+    if (config.redisUrl === undefined) {
+      await lifetime.start(beTheOnlyOne(database, fail))
+      await endForeignClaims(database)
+    }
     const parts = startParts(config, log, database, lifetime, overrides)
     const { ports, ready } = await startDoors(parts, lifetime, () => stopping)
     if (has(config, 'poller')) await startVendorRole(parts, lifetime, overrides)
@@ -99,7 +103,7 @@ async function startDatabase(config: Config, log: Logger, lifetime: Lifetime): P
 function startEmbedded(config: Config, log: Logger) {
   return startEmbeddedPostgres({
     dataDir: resolve(config.dataDir),
-    log: (event, fields) => log.info({ event: `embedded_postgres.${event}`, ...fields }, 'embedded PostgreSQL'),
+    log: (event, fields) => log.info({ event: `embedded.${event}`, postgres: fields }, 'embedded PostgreSQL'),
   })
 }
 

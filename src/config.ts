@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
-import type { FeishuApp } from './config/apps.js'
-import { codeOf, readApps } from './config/apps.js'
-import type { ApiKey, EncryptionKey, RateWindow } from './config/parsers.js'
+import { codeOf, type FeishuApp, readApps } from './config/apps.js'
+import { type ApiKey, type EncryptionKey, proxyAddress, type RateWindow } from './config/parsers.js'
 import { type Role, type Values, type Variable, type VariableName, variables } from './config/variables.js'
 
 export type { FeishuApp } from './config/apps.js'
@@ -73,18 +72,43 @@ export function readConfig(
   }
   const { values, unset } = readValues(env, readFile, complain)
   const environment = values.VENDOR_ADAPTER === 'http' ? {} : readVendorEnvironment(env, values)
-  if (unset.has('VENDOR_ADAPTER') || values.VENDOR_ADAPTER === 'http') requireHttpVendor(unset, complain)
+  if (values.VENDOR_ADAPTER === 'http') requireHttpVendor(unset, complain)
   refuseUnknownNames(env, values.VENDOR_ADAPTER !== 'http', complain)
-  const apps = readApps(values, readFile, complain)
+  const apps = readApps({ values, unset, readFile, complain })
   if (env.NODE_ENV === 'production' && values.BGC_ENCRYPTION_KEYS?.length === 0) {
-    complain('BGC_ENCRYPTION_KEYS: required when NODE_ENV=production')
+    complain(`BGC_ENCRYPTION_KEYS: required ${variables.BGC_ENCRYPTION_KEYS.required}`)
   }
-  if (values.VENDOR_POLL_MIN_MS > values.VENDOR_POLL_MAX_MS) {
-    complain('VENDOR_POLL_MIN_MS: expected no more than VENDOR_POLL_MAX_MS')
+  for (const [least, most] of pairs) {
+    if (values[least] > values[most]) complain(`${least}: expected no more than ${most}`)
   }
+  if (values.BGC_INTERNAL_PORT && values.PORT === values.BGC_INTERNAL_PORT) {
+    complain('BGC_INTERNAL_PORT: expected another port than PORT')
+  }
+  const proxy = readProxy(env, complain)
   if (complaints.length > 0) throw new ConfigError(complaints)
-  return toConfig(values, apps, environment, readProxy(env))
+  return toConfig(values, apps, environment, proxy)
 }
+
+/** What a migration needs: it often runs as a job of its own, without any secret of Feishu's or the vendor's. */
+export function readDatabaseConfig(
+  { DATABASE_URL, DATABASE_URL_FILE, BGC_DATA_DIR }: Environment = process.env,
+  readFile = (path: string) => readFileSync(path, 'utf8'),
+): Pick<Config, 'databaseUrl' | 'dataDir'> {
+  const complaints: string[] = []
+  const env = { DATABASE_URL, DATABASE_URL_FILE, BGC_DATA_DIR }
+  const { values } = readValues(env, readFile, (text) => complaints.push(text))
+  if (complaints.length > 0) throw new ConfigError(complaints)
+  return {
+    dataDir: values.BGC_DATA_DIR,
+    ...(values.DATABASE_URL !== undefined && { databaseUrl: values.DATABASE_URL }),
+  }
+}
+
+/** The first of each pair may not be greater than the second. A value that was refused before is not compared. */
+const pairs = [
+  ['VENDOR_POLL_MIN_MS', 'VENDOR_POLL_MAX_MS'],
+  ['FEISHU_RETRY_BASE_MS', 'FEISHU_RETRY_MAX_MS'],
+] as const
 
 function readValues(env: Environment, readFile: (path: string) => string, complain: (text: string) => void) {
   const values: Partial<Record<string, unknown>> = {}
@@ -92,15 +116,19 @@ function readValues(env: Environment, readFile: (path: string) => string, compla
   for (const [name, variable] of Object.entries<Variable<unknown>>(variables)) {
     const given = readText(name, variable, env, readFile, complain)
     if (given === undefined) unset.add(name)
+    if (given === unreadable) continue
     const raw = given ?? variable.fallback
-    if (raw === undefined || (raw === '' && variable.fallback === undefined)) continue
+    if (raw === undefined) continue
     const parsed = variable.parse.safeParse(raw)
     if (parsed.success) values[name] = parsed.data
-    else complain(`${name}: ${parsed.error.issues[0]?.message}${variable.secret ? '' : `, got ${JSON.stringify(raw)}`}`)
+    else complain(`${name}: ${parsed.error.issues[0]?.message}${variable.secret ? '' : `, got ${show(raw)}`}`)
   }
   // Each value came out of the parser that its type names; a refused one stops the start before it is used.
   return { values: values as Values, unset }
 }
+
+/** Given, and complained about already: no second complaint says that it is missing. */
+const unreadable = Symbol('unreadable')
 
 function readText(
   name: string,
@@ -108,22 +136,29 @@ function readText(
   env: Environment,
   readFile: (path: string) => string,
   complain: (text: string) => void,
-): string | undefined {
-  const plain = env[name] === '' ? undefined : env[name]
+): string | typeof unreadable | undefined {
+  const plain = env[name] || undefined
   const path = variable.secret ? env[`${name}_FILE`] : undefined
-  if (path === undefined || path === '') return plain
+  if (!path) return plain
   if (plain !== undefined) complain(`${name}: set together with ${name}_FILE; expected one of them`)
   try {
-    return readFile(path).replace(/\r?\n$/, '')
+    const content = readFile(path).replace(/\r?\n$/, '')
+    if (content !== '') return content
+    complain(`${name}_FILE: the file is empty`)
   } catch (cause) {
     complain(`${name}_FILE: cannot be read (${codeOf(cause)})`)
-    return undefined
   }
+  return unreadable
+}
+
+/** What was given, without the user and password that an address may hold. */
+function show(raw: string): string {
+  return JSON.stringify(raw.replace(/\/\/[^/?#]*@/, '//***@'))
 }
 
 function requireHttpVendor(unset: ReadonlySet<string>, complain: (text: string) => void): void {
   for (const name of ['VENDOR_BASE_URL', 'VENDOR_API_KEY'] as const) {
-    if (unset.has(name)) complain(`${name}: required for the adapter http`)
+    if (unset.has(name)) complain(`${name}: required ${variables[name].required}`)
   }
 }
 
@@ -159,10 +194,15 @@ function readVendorEnvironment(env: Environment, values: Values): Record<string,
   }
 }
 
-function readProxy(env: Environment): ProxySettings {
-  const httpsProxy = env.HTTPS_PROXY ?? env.https_proxy
-  const httpProxy = env.HTTP_PROXY ?? env.http_proxy
-  const noProxy = env.NO_PROXY ?? env.no_proxy
+function readProxy(env: Environment, complain: (text: string) => void): ProxySettings {
+  const httpsProxy = env.HTTPS_PROXY || env.https_proxy
+  const httpProxy = env.HTTP_PROXY || env.http_proxy
+  const noProxy = env.NO_PROXY || env.no_proxy
+  for (const [name, value] of Object.entries({ HTTPS_PROXY: httpsProxy, HTTP_PROXY: httpProxy })) {
+    // Not shown: it may hold a password.
+    if (value && !proxyAddress.safeParse(value).success)
+      complain(`${name}: expected the address of an http or https proxy`)
+  }
   return { ...(httpsProxy && { httpsProxy }), ...(httpProxy && { httpProxy }), ...(noProxy && { noProxy }) }
 }
 

@@ -1,3 +1,4 @@
 import { serve } from './serve.js'
 
-process.exitCode = await serve()
+// Not by itself: whatever did not stop in time would keep the process alive.
+process.exit(await serve())

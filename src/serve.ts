@@ -1,33 +1,29 @@
-import { startApp } from './app.js'
-import { ConfigError, readConfig } from './config.js'
+import { type App, startApp } from './app.js'
+import { loadDotEnv } from './cli/dot-env.js'
+import { exitCodes } from './cli/exit-codes.js'
+import { explain } from './cli/explain.js'
+import { untilSignal } from './cli/until-signal.js'
+import { type Config, ConfigError, readConfig } from './config.js'
 import { createLogger, type Logger } from './platform/logger.js'
 
 /** Runs the service until it is told to stop; answers the exit code. */
 export async function serve(): Promise<number> {
-  loadDotEnv()
   const config = readConfigOrComplain()
-  if (config === null) return 78
+  if (config === null) return exitCodes.configuration
   const log = createLogger(config.logLevel)
   const stopped = untilSignal()
-  const app = await startApp(config, log)
+  const app = await startOrComplain(config, log, stopped)
+  if (app === null) return exitCodes.failure
   const reason = await Promise.race([stopped, app.failed])
   log.info({ event: 'app.stopping', reason }, 'stopping')
   const clean = await stopWithin(() => app.stop(), config.stopTimeoutMs, log)
   log.info({ event: 'app.stopped', clean }, 'stopped')
-  return clean && reason.startsWith('SIG') ? 0 : 1
+  return clean && reason.startsWith('SIG') ? exitCodes.ok : exitCodes.failure
 }
 
-/** For people who try it on their own machine; what is set in the environment wins. */
-function loadDotEnv(): void {
+function readConfigOrComplain(): Config | null {
   try {
-    process.loadEnvFile()
-  } catch (failure) {
-    if (!(failure instanceof Error && 'code' in failure && failure.code === 'ENOENT')) throw failure
-  }
-}
-
-function readConfigOrComplain() {
-  try {
+    loadDotEnv()
     return readConfig()
   } catch (failure) {
     if (!(failure instanceof ConfigError)) throw failure
@@ -36,21 +32,31 @@ function readConfigOrComplain() {
   }
 }
 
-function untilSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))
-  })
+/** A start that hangs, on a database that never answers, does not outlive the signal for longer than a stop may take. */
+async function startOrComplain(config: Config, log: Logger, stopped: Promise<unknown>): Promise<App | null> {
+  const late = stopped.then(() => after(config.stopTimeoutMs))
+  try {
+    const app = await Promise.race([startApp(config, log), late])
+    if (app === 'late') process.stderr.write('bgc-bridge was told to stop before it was up\n')
+    return app === 'late' ? null : app
+  } catch (failure) {
+    process.stderr.write(`bgc-bridge cannot start: ${explain(failure)}\n`)
+    return null
+  }
 }
 
 /** What does not end in time is left to its lease: another process goes on with it. */
 async function stopWithin(stop: () => Promise<void>, timeoutMs: number, log: Logger): Promise<boolean> {
-  const late = new Promise<'late'>((resolve) => setTimeout(resolve, timeoutMs, 'late').unref())
   try {
-    const ended = await Promise.race([stop().then(() => 'clean' as const), late])
+    const ended = await Promise.race([stop().then(() => 'clean' as const), after(timeoutMs)])
     if (ended === 'late') log.warn({ event: 'app.stop_timeout', timeout_ms: timeoutMs }, 'not everything ended in time')
     return ended === 'clean'
   } catch (failure) {
     log.error({ event: 'app.stop_failed', err: failure }, 'not everything stopped cleanly')
     return false
   }
+}
+
+function after(timeoutMs: number): Promise<'late'> {
+  return new Promise((resolve) => setTimeout(resolve, timeoutMs, 'late').unref())
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { baseUrl } from './parsers.js'
-import type { Values } from './variables.js'
+import { type Values, variables } from './variables.js'
 
 export interface FeishuApp {
   appId: string
@@ -26,21 +26,25 @@ const appsFile = z
   )
   .min(1)
 
-/** The apps of the environment: the single one, or the list in FEISHU_APPS_FILE. Complaints go to `complain`. */
-export function readApps(
-  values: Values,
-  readFile: (path: string) => string,
-  complain: (text: string) => void,
-): FeishuApp[] {
-  const path = values.FEISHU_APPS_FILE
-  return path === undefined ? singleApp(values, complain) : listedApps(path, values, readFile, complain)
+export interface AppsSource {
+  values: Values
+  /** Names that were not given at all; what was given and refused has been complained about. */
+  unset: ReadonlySet<string>
+  readFile: (path: string) => string
+  complain: (text: string) => void
 }
 
-function singleApp(values: Values, complain: (text: string) => void): FeishuApp[] {
-  const [appId, appSecret, encryptKey, verificationToken] = single.map((name) => values[name])
+/** The apps of the environment: the single one, or the list in FEISHU_APPS_FILE. Complaints go to `complain`. */
+export function readApps(source: AppsSource): FeishuApp[] {
+  const path = source.values.FEISHU_APPS_FILE
+  return path === undefined ? singleApp(source) : listedApps(path, source)
+}
+
+function singleApp({ values, unset, complain }: AppsSource): FeishuApp[] {
   for (const name of single) {
-    if (values[name] === undefined) complain(`${name}: required, unless FEISHU_APPS_FILE lists the apps`)
+    if (unset.has(name)) complain(`${name}: required ${variables[name].required}`)
   }
+  const [appId, appSecret, encryptKey, verificationToken] = single.map((name) => values[name])
   if (!appId || !appSecret || !encryptKey || !verificationToken) return []
   return [
     {
@@ -54,20 +58,15 @@ function singleApp(values: Values, complain: (text: string) => void): FeishuApp[
   ]
 }
 
-function listedApps(
-  path: string,
-  values: Values,
-  readFile: (path: string) => string,
-  complain: (text: string) => void,
-): FeishuApp[] {
-  for (const name of single) {
-    if (values[name] !== undefined) complain(`${name}: must not be set together with FEISHU_APPS_FILE`)
+function listedApps(path: string, { values, unset, readFile, complain }: AppsSource): FeishuApp[] {
+  for (const name of [...single, 'FEISHU_APP_TYPE']) {
+    if (!unset.has(name)) complain(`${name}: must not be set together with FEISHU_APPS_FILE`)
   }
-  const parsed = appsFile.safeParse(readJson(path, readFile, complain))
+  const json = readJson(path, readFile, complain)
+  if (json === undefined) return []
+  const parsed = appsFile.safeParse(json)
   if (!parsed.success) {
-    for (const issue of parsed.error.issues) {
-      complain(`FEISHU_APPS_FILE: at ${issue.path.join('.') || 'the top'}: ${issue.message}`)
-    }
+    for (const issue of parsed.error.issues) complain(`FEISHU_APPS_FILE: ${explain(issue)}`)
     return []
   }
   const ids = parsed.data.map((app) => app.app_id)
@@ -82,17 +81,26 @@ function listedApps(
   }))
 }
 
-function readJson(path: string, readFile: (path: string) => string, complain: (text: string) => void): unknown {
+/** Text that does not parse was complained about, and there is nothing more to check. */
+function readJson(path: string, readFile: AppsSource['readFile'], complain: AppsSource['complain']): unknown {
   try {
     return JSON.parse(readFile(path))
   } catch (cause) {
     complain(
       `FEISHU_APPS_FILE: ${cause instanceof SyntaxError ? 'expected JSON' : `cannot be read (${codeOf(cause)})`}`,
     )
-    return []
+    return undefined
   }
 }
 
+/** Where it is wrong and what was expected; values are not shown, since most of them are secret. */
+function explain({ path, message }: z.core.$ZodIssue): string {
+  return path.length === 0
+    ? message
+    : `entry ${path.map((key) => (typeof key === 'number' ? key + 1 : String(key))).join(', ')}: ${message}`
+}
+
+/** The code of a failed file access, such as ENOENT; never its message, which could say more than the reader should see. */
 export function codeOf(cause: unknown): string {
   return cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'
 }

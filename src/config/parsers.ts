@@ -49,10 +49,17 @@ export const url = (...protocols: string[]) =>
   })
 
 export const baseUrl = url('http:', 'https:').transform((value, ctx) => {
-  const { search, hash } = new URL(value)
+  const { search, hash, username, password } = new URL(value)
   if (search !== '' || hash !== '') return refuse(ctx, 'expected a base URL without a query or a fragment')
+  if (username !== '' || password !== '') return refuse(ctx, 'expected a base URL without a user or a password')
   return value.replace(/\/+$/, '')
 })
+
+/** As curl has them: `host:port` stands for `http://host:port`. */
+export const proxyAddress = z
+  .string()
+  .transform((value) => (value.includes('://') ? value : `http://${value}`))
+  .pipe(url('http:', 'https:'))
 
 /** At most `limit` calls in any `windowMs` that slide. */
 export interface RateWindow {
@@ -93,6 +100,9 @@ export const apiKeys = z.string().transform((value, ctx): ApiKey[] => {
     const key = readApiKey(entry)
     if (typeof key === 'string') return refuse(ctx, `entry ${index + 1}: ${key}`)
     if (keys.some((other) => other.name === key.name)) return refuse(ctx, `entry ${index + 1}: the name is used twice`)
+    if (keys.some((other) => other.secret === key.secret)) {
+      return refuse(ctx, `entry ${index + 1}: the secret is used twice`)
+    }
     keys.push(key)
   }
   return keys

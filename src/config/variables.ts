@@ -21,7 +21,10 @@ export interface Variable<T> {
   fallback?: string
   /** Never shown in a complaint, and readable from the file that `NAME_FILE` names. */
   secret?: true
+  /** When it must be set, as the end of a sentence that begins with "required". */
+  required?: string
   about: string
+  /** What stands in .env.example; a variable with a default shows that. */
   example?: string
 }
 
@@ -30,6 +33,8 @@ export type Role = (typeof roles)[number]
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 const day = 86_400_000
+const withoutFile = 'unless FEISHU_APPS_FILE lists the apps'
+const forHttp = 'for the adapter http'
 
 export const variables = {
   HOST: { parse: text, fallback: '0.0.0.0', about: 'Address of the public listener.' },
@@ -64,9 +69,10 @@ export const variables = {
     parse: encryptionKeys,
     fallback: '',
     secret: true,
+    required: 'when NODE_ENV=production',
     about:
-      'Keys that seal personal data in the database: `id:base64-of-32-bytes`, comma-separated; the first encrypts, all decrypt. Required when NODE_ENV=production. `openssl rand -base64 32` makes one.',
-    example: 'k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=',
+      'Keys that seal personal data in the database: `id:base64-of-32-bytes`, comma-separated; the first encrypts, all decrypt. `openssl rand -base64 32` makes one.',
+    example: 'k1:replace-with-base64-of-32-bytes',
   },
   BGC_STOP_TIMEOUT_MS: {
     parse: milliseconds(0, 600_000),
@@ -94,19 +100,28 @@ export const variables = {
   },
   FEISHU_APP_ID: {
     parse: text,
+    required: withoutFile,
     about: 'The app, when there is one. Several apps: FEISHU_APPS_FILE.',
     example: 'cli_xxxxxxxxxxxx',
   },
-  FEISHU_APP_SECRET: { parse: text, secret: true, about: 'The secret of the app.', example: 'replace-me' },
+  FEISHU_APP_SECRET: {
+    parse: text,
+    secret: true,
+    required: withoutFile,
+    about: 'The secret of the app.',
+    example: 'replace-me',
+  },
   FEISHU_ENCRYPT_KEY: {
     parse: text,
     secret: true,
+    required: withoutFile,
     about: 'Encrypt Key of the app; events that are not encrypted are refused.',
     example: 'replace-me',
   },
   FEISHU_VERIFICATION_TOKEN: {
     parse: text,
     secret: true,
+    required: withoutFile,
     about: 'Verification Token of the app.',
     example: 'replace-me',
   },
@@ -161,13 +176,15 @@ export const variables = {
   },
   VENDOR_BASE_URL: {
     parse: baseUrl,
-    about: "Where the vendor's system is. Required for `http`.",
+    required: forHttp,
+    about: "Where the vendor's system is.",
     example: 'https://vendor.example.com/feishu',
   },
   VENDOR_API_KEY: {
     parse: text,
     secret: true,
-    about: "Bearer key for the vendor's system. Required for `http`.",
+    required: forHttp,
+    about: "Bearer key for the vendor's system.",
     example: 'replace-me',
   },
   VENDOR_TIMEOUT_MS: {

@@ -8,6 +8,7 @@ export type TimelineKind =
   | 'placed'
   | 'place_refused'
   | 'place_given_up'
+  | 'place_again'
   | 'vendor_canceled'
   | 'vendor_cancel_refused'
   | 'stage_seen'

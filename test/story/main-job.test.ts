@@ -14,7 +14,11 @@ describe.each(modes)('in the mode %s', (mode) => {
     world = await startWorld({ mode })
     const { feishu, vendor } = world
     const account = feishu.createAccount({ appId: customApp.appId, tenantKey: 'tk_custom' })
-    const { backgroundCheckId } = feishu.createOrder({ appId: customApp.appId, tenantKey: 'tk_custom', accountId: account.accountId })
+    const { backgroundCheckId } = feishu.createOrder({
+      appId: customApp.appId,
+      tenantKey: 'tk_custom',
+      accountId: account.accountId,
+    })
     await eventually(() => vendor.orderCount(backgroundCheckId)).toBe(1)
     vendor.addStage(backgroundCheckId, { id: 'st-1', name: '身份核验', en_name: 'Identity verified' })
     vendor.addStage(backgroundCheckId, { id: 'st-2', name: '学历核实' })

@@ -11,6 +11,7 @@ import {
   startSandboxVendor,
   type VendorOptions,
 } from '../../src/sandbox/index.js'
+import { type Gate, startGate } from '../support/gate.js'
 import { freshSchema } from '../support/postgres.js'
 import { startRedis } from '../support/redis.js'
 
@@ -37,6 +38,7 @@ export const modes: Mode[] = ['one process', 'redis']
 export interface World {
   feishu: SandboxFeishu
   vendor: SandboxVendor
+  gate?: Gate
   apps: App[]
   /** The receiver. */
   url: string
@@ -52,12 +54,52 @@ export interface WorldOptions {
   vendor?: Partial<VendorOptions>
   env?: Record<string, string>
   overrides?: Overrides
+  /** A door in front of one side that the test can shut. */
+  gated?: 'feishu' | 'vendor'
   /** The roles of each process; one with all of them when left out. */
   processes?: string[]
 }
 
 /** A sandbox Feishu, a sandbox vendor and the service between them, on real PostgreSQL and, in its mode, real Redis. */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const { feishu, vendor } = await startSandboxes(options)
+  const redis = options.mode === 'redis' ? await startRedis() : undefined
+  const gate = options.gated && (await startGate(options.gated === 'feishu' ? feishu.url : vendor.url))
+  const log: string[] = []
+  const env = {
+    ...environment(feishu, vendor),
+    DATABASE_URL: freshSchema(inject('databaseUrl')),
+    ...(redis && { REDIS_URL: redis.url }),
+    ...options.env,
+    ...(gate && { [options.gated === 'feishu' ? 'FEISHU_BASE_URL' : 'VENDOR_BASE_URL']: gate.url }),
+  }
+  const logger = createLogger('debug', { write: (line) => log.push(line) })
+  const apps: App[] = []
+  let config = readEnvironment(env)
+  for (const roles of options.processes ?? ['receiver,poller,sync']) {
+    config = readEnvironment({ ...env, BGC_ROLES: roles })
+    apps.push(await startApp(config, logger, options.overrides))
+  }
+  const url = `http://127.0.0.1:${apps[0]?.port}`
+  introduce(feishu, url)
+  return {
+    feishu,
+    vendor,
+    ...(gate && { gate }),
+    apps,
+    url,
+    config,
+    log,
+    api: (method, path, body) => callApi(url, method, path, body),
+    stop: async () => {
+      await Promise.all(apps.map((app) => app.stop()))
+      await Promise.all([gate?.shut(), feishu.stop(), vendor.stop(), redis?.stop()])
+    },
+  }
+}
+
+/** Both sandboxes, with the service's address still to be told. */
+export async function startSandboxes(options: Pick<WorldOptions, 'feishu' | 'vendor'> = {}) {
   const feishu = await startSandboxFeishu({
     apps: [customApp, storeApp],
     tenants: [
@@ -69,39 +111,14 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     ...options.feishu,
   })
   const vendor = await startSandboxVendor({ apiKey: vendorKey, ...options.vendor })
-  const redis = options.mode === 'redis' ? await startRedis() : undefined
-  const log: string[] = []
-  const env = { ...environment(feishu, vendor), ...(redis && { REDIS_URL: redis.url }), ...options.env }
-  const logger = createLogger('debug', { write: (line) => log.push(line) })
-  const apps: App[] = []
-  let config = readEnvironment(env)
-  for (const roles of options.processes ?? ['receiver,poller,sync']) {
-    config = readEnvironment({ ...env, BGC_ROLES: roles })
-    apps.push(await startApp(config, logger, options.overrides))
-  }
-  const url = `http://127.0.0.1:${apps[0]?.port}`
-  for (const { appId } of [customApp, storeApp]) feishu.setEventUrl(appId, `${url}/webhooks/feishu/${appId}/events`)
-  feishu.sendAppTicket(storeApp.appId)
-  return {
-    feishu,
-    vendor,
-    apps,
-    url,
-    config,
-    log,
-    api: (method, path, body) => callApi(url, method, path, body),
-    stop: async () => {
-      await Promise.all(apps.map((app) => app.stop()))
-      await Promise.all([feishu.stop(), vendor.stop(), redis?.stop()])
-    },
-  }
+  return { feishu, vendor }
 }
 
-function environment(feishu: SandboxFeishu, vendor: SandboxVendor): Record<string, string> {
+/** The environment of a service between two sandboxes, but for its database and its queue. */
+export function environment(feishu: SandboxFeishu, vendor: SandboxVendor): Record<string, string> {
   return {
     HOST: '127.0.0.1',
     PORT: '0',
-    DATABASE_URL: freshSchema(inject('databaseUrl')),
     BGC_API_KEYS: `test:${apiKey}`,
     BGC_ENCRYPTION_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
     FEISHU_BASE_URL: feishu.url,
@@ -118,8 +135,16 @@ function environment(feishu: SandboxFeishu, vendor: SandboxVendor): Record<strin
 }
 
 function readEnvironment(env: Record<string, string>): Config {
-  return readConfig(env, () => JSON.stringify([appEntry(customApp), appEntry(storeApp)]))
+  return readConfig(env, () => appsFile)
 }
+
+/** Tells the sandbox Feishu where the service is, as a developer does in the console, and gives the store app its ticket. */
+export function introduce(feishu: SandboxFeishu, url: string): void {
+  for (const { appId } of [customApp, storeApp]) feishu.setEventUrl(appId, `${url}/webhooks/feishu/${appId}/events`)
+  feishu.sendAppTicket(storeApp.appId)
+}
+
+export const appsFile = JSON.stringify([customApp, storeApp].map(appEntry))
 
 function appEntry(app: SandboxApp) {
   return {
@@ -131,7 +156,7 @@ function appEntry(app: SandboxApp) {
   }
 }
 
-async function callApi(url: string, method: string, path: string, body?: unknown) {
+export async function callApi(url: string, method: string, path: string, body?: unknown) {
   const response = await fetch(`${url}${path}`, {
     method,
     headers: { authorization: `Bearer ${apiKey}`, ...(body !== undefined && { 'content-type': 'application/json' }) },

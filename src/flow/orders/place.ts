@@ -127,14 +127,14 @@ export function isTooOld(task: VendorTask, held: boolean): boolean {
   return !held && task.firstAttemptAt !== null && Date.now() - task.firstAttemptAt.getTime() > giveUpAfterMs
 }
 
-/** How long to wait after a failure: what the vendor asked for, else the backoff. */
+/** How long to wait after a failure: what the vendor asked for, else the backoff. The breaker holds back what comes too soon. */
 export function pauseMs(
   failure: Exclude<VendorFailure, { kind: 'final' }>,
   attempt: number,
   random: () => number,
 ): number {
-  if (failure.kind === 'misconfigured') return 30_000
-  return failure.retryAfterMs ?? vendorRetryMs(attempt, random())
+  const asked = failure.kind === 'retry' ? failure.retryAfterMs : undefined
+  return asked ?? vendorRetryMs(attempt, random())
 }
 
 async function failOrder(

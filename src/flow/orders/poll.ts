@@ -24,6 +24,8 @@ export interface PollerOptions {
   vendor: VendorAdapter
   log: Logger
   terms: PollTerms
+  /** A changes feed names what changed: polls are only the safety net. */
+  isFeedFollowed?: () => boolean
   /** Calls in flight. */
   concurrency: number
   /** Longest life of a claim in ms: one call and its settlement. */
@@ -114,6 +116,10 @@ async function claim(
   }))
 }
 
+function termsNow({ terms, isFeedFollowed }: PollerOptions): PollTerms {
+  return isFeedFollowed?.() ? { minMs: terms.maxMs, maxMs: terms.maxMs } : terms
+}
+
 function groupsOf<T>(all: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(all.length / size) }, (_, index) => all.slice(index * size, (index + 1) * size))
 }
@@ -173,7 +179,7 @@ async function settleChanged(options: PollerOptions, order: ClaimedOrder, vendor
       await reschedule(
         sql,
         options,
-        [{ ...order, intervalMs: nextInterval(order.intervalMs, changed, options.terms) }],
+        [{ ...order, intervalMs: nextInterval(order.intervalMs, changed, termsNow(options)) }],
         fingerprint,
       )
     }
@@ -184,7 +190,10 @@ async function settleChanged(options: PollerOptions, order: ClaimedOrder, vendor
 }
 
 async function settleUnchanged(options: PollerOptions, orders: ClaimedOrder[]): Promise<void> {
-  const later = orders.map((order) => ({ ...order, intervalMs: nextInterval(order.intervalMs, false, options.terms) }))
+  const later = orders.map((order) => ({
+    ...order,
+    intervalMs: nextInterval(order.intervalMs, false, termsNow(options)),
+  }))
   await reschedule(options.database.pool, options, later, null)
   options.onPolled?.('unchanged', orders.length)
 }
@@ -198,7 +207,7 @@ async function settleUnknown(options: PollerOptions, order: ClaimedOrder): Promi
     await reschedule(
       sql,
       options,
-      [{ ...order, intervalMs: nextInterval(order.intervalMs, false, options.terms) }],
+      [{ ...order, intervalMs: nextInterval(order.intervalMs, false, termsNow(options)) }],
       null,
     )
   })

@@ -7,6 +7,7 @@ import { startCapabilities } from '../vendor/capabilities.js'
 import { guardVendor, type VendorCallReport } from '../vendor/guarded.js'
 import { loadVendor } from '../vendor/load.js'
 import { createCanceling } from './cancel-at-vendor.js'
+import { startFeed } from './feed.js'
 import { createPlacing } from './place.js'
 import { startPoller } from './poll.js'
 import { startTaskWorker } from './tasks.js'
@@ -21,7 +22,7 @@ export interface VendorSide extends Started {
 }
 
 const breakerTerms = { failuresToOpen: 5, openMs: 1000, maxOpenMs: 60_000 }
-const settleMs = 20_000
+const settleMs = 10_000
 
 export async function startVendorSide(parts: Parts, override?: VendorAdapter): Promise<VendorSide> {
   const { config, database, sealer, log, hints, metrics, random } = parts
@@ -35,6 +36,12 @@ export async function startVendorSide(parts: Parts, override?: VendorAdapter): P
   const vendor = guardVendor(adapter, { breaker, concurrency, onCall })
   const onFailure = (loop: string) => metrics.failures.inc({ loop })
   const capabilities = startCapabilities(vendor, log)
+  const onReady = (buckets: readonly number[]) => {
+    for (const bucket of buckets) hints.send('pump', String(bucket))
+  }
+  const terms = { minMs: pollMinMs, maxMs: pollMaxMs }
+  const isOffered = () => capabilities.current().changes && vendor.changes !== undefined
+  const feed = startFeed({ database, sealer, vendor, log, terms, isOffered, onReady, onFailure })
   const poller = startPoller({
     database,
     sealer,
@@ -43,12 +50,11 @@ export async function startVendorSide(parts: Parts, override?: VendorAdapter): P
     random,
     concurrency,
     onFailure,
-    terms: { minMs: pollMinMs, maxMs: pollMaxMs },
+    terms,
+    isFeedFollowed: feed.isFollowed,
     leaseMs: timeoutMs + settleMs,
     canBatch: () => capabilities.current().batch,
-    onReady: (buckets) => {
-      for (const bucket of buckets) hints.send('pump', String(bucket))
-    },
+    onReady,
     onPolled: (outcome, orders) => metrics.polls.inc({ outcome }, orders),
   })
   const common = { database, sealer, vendor, log, random }
@@ -69,7 +75,7 @@ export async function startVendorSide(parts: Parts, override?: VendorAdapter): P
   return {
     wake: () => tasks.wake(),
     stop: async () => {
-      await Promise.all([tasks.stop(), poller.stop(), capabilities.stop()])
+      await Promise.all([tasks.stop(), poller.stop(), feed.stop(), capabilities.stop()])
       await adapter.stop?.()
     },
   }

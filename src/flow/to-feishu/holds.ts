@@ -19,7 +19,18 @@ export async function hold(
   return held.rowCount === 1
 }
 
-export async function release(sql: Sql, id: string): Promise<boolean> {
+/**
+ * Answers the buckets that something waits in and that may go on at once, unless another hold parks them, too; `null`
+ * when the hold is not open.
+ */
+export async function release(sql: Sql, id: bigint): Promise<number[] | null> {
   const released = await sql.query('UPDATE holds SET released_at = now() WHERE id = $1 AND released_at IS NULL', [id])
-  return released.rowCount === 1
+  if (released.rowCount === 0) return null
+  const freed = await sql.query<{ id: number; waits: boolean }>(
+    `UPDATE buckets b SET not_before = NULL FROM holds h
+     WHERE h.id = $1 AND b.app_id = h.app_id AND h.tenant_key IN ('', b.tenant_key) AND h.api IN ('', b.api)
+     RETURNING b.id, EXISTS (SELECT 1 FROM deliveries d WHERE d.bucket_id = b.id AND d.due_at IS NOT NULL) AS waits`,
+    [id],
+  )
+  return freed.rows.filter((row) => row.waits).map((row) => row.id)
 }

@@ -28,8 +28,10 @@ export interface Pumps extends Loop {
 }
 
 const scanMs = 2000
-const leaseMs = 30_000
-const renewMs = 8000
+/** A timer that fires a moment before PostgreSQL's clock says so would find nothing due. */
+const earlyMs = 3
+const leaseMs = 20_000
+const renewMs = 5000
 const mostPumps = 500
 const largestSettlement = 200
 const settleWithinMs = 15_000
@@ -89,7 +91,7 @@ export function startPumps(options: PumpsOptions): Pumps {
     const timer = setTimeout(() => {
       timers.delete(timer)
       wakeBucket(id)
-    }, ms)
+    }, Math.ceil(ms) + earlyMs)
     timers.add(timer)
   }
 

@@ -1,7 +1,11 @@
 import type { RequestListener } from 'node:http'
-import express from 'express'
+import express, { type ErrorRequestHandler, type RequestHandler } from 'express'
 import type { Parts } from '../../app.js'
 import type { Readiness } from '../health.js'
+import { createDispatch, notAllowed, sendProblem } from './dispatch.js'
+import { problemOfFailure } from './failures.js'
+import { problem } from './problems.js'
+import { routes } from './routes.js'
 
 export interface ApiOptions extends Parts {
   ready: () => Promise<Readiness>
@@ -11,9 +15,12 @@ export interface ApiOptions extends Parts {
 }
 
 /** Everything on HTTP but the webhook. */
-export function createApi({ ready, metricsHere, metrics }: ApiOptions): RequestListener {
+export function createApi(options: ApiOptions): RequestListener {
+  const { ready, metricsHere, metrics, operators, log } = options
   const app = express()
   app.disable('x-powered-by')
+  app.disable('etag')
+  app.enable('case sensitive routing')
   app.get('/healthz', (_request, response) => {
     response.json({ status: 'ok' })
   })
@@ -26,5 +33,25 @@ export function createApi({ ready, metricsHere, metrics }: ApiOptions): RequestL
       response.type(metrics.registry.contentType).send(await metrics.registry.metrics())
     })
   }
+  app.all(metricsHere ? ['/healthz', '/readyz', '/metrics'] : ['/healthz', '/readyz'], refuseMethod)
+  if (operators) app.use('/v1', createDispatch(options, routes))
+  app.use(refusePath)
+  app.use(refuseFailure(log))
   return app
+}
+
+const refuseMethod: RequestHandler = (_request, response) => sendProblem(response, notAllowed(['GET']))
+
+const refusePath: RequestHandler = (_request, response) => {
+  sendProblem(response, problem('not-found', 'nothing is at this path'))
+}
+
+/** Express knows an error handler by its four parameters. */
+function refuseFailure(log: Parts['log']): ErrorRequestHandler {
+  return (failure: unknown, request, response, next) => {
+    // The rest of an answer cannot be taken back: Express ends the connection.
+    if (response.headersSent) return next(failure)
+    const route = String(response.locals['route'] ?? 'none')
+    sendProblem(response, problemOfFailure(log, failure, { method: request.method, route }))
+  }
 }

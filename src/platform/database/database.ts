@@ -45,10 +45,11 @@ export function openDatabase({ url, log, connections = 10 }: DatabaseOptions): D
     query_timeout: intakeTimeoutMs,
   })
   for (const each of [pool, intake]) {
-    // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
-    each.on('error', (failure) =>
-      log.warn({ event: 'database.connection_lost', err: failure }, 'an idle connection broke'),
-    )
+    // A connection that breaks while idle, or while it is being ended, is replaced or gone already; without a listener
+    // it would end the process.
+    const lost = (failure: Error) => log.warn({ event: 'database.connection_lost', err: failure }, 'a connection broke')
+    each.on('error', lost)
+    each.on('connect', (client) => client.on('error', lost))
   }
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { schema }) })
   let stopped: Promise<void> | undefined

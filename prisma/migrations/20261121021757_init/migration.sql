@@ -133,6 +133,17 @@ CREATE TABLE "vendor_nudges" (
 );
 
 -- CreateTable
+CREATE TABLE "vendor_feeds" (
+    "name" TEXT NOT NULL,
+    "cursor" TEXT,
+    "lease_until" TIMESTAMPTZ(3),
+    "fence" INTEGER NOT NULL DEFAULT 0,
+    "updated_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "vendor_feeds_pkey" PRIMARY KEY ("name")
+);
+
+-- CreateTable
 CREATE TABLE "lanes" (
     "lane" TEXT NOT NULL,
     "last_seq" INTEGER NOT NULL DEFAULT 0,
@@ -277,3 +288,9 @@ CREATE UNIQUE INDEX "deliveries_background_check_id_stage_id_key" ON "deliveries
 
 -- CreateIndex
 CREATE UNIQUE INDEX "holds_open" ON "holds"("app_id", "tenant_key", "api") WHERE (released_at IS NULL);
+
+-- Rewritten with every poll and every attempt: room for it on the page, and a vacuum that keeps up.
+ALTER TABLE "poll_schedule" SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE "deliveries" SET (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
+ALTER TABLE "vendor_tasks" SET (autovacuum_vacuum_scale_factor = 0.02);
+ALTER TABLE "events" SET (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);

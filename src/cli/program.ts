@@ -1,0 +1,42 @@
+import { Command, CommanderError } from 'commander'
+import { ConfigError } from '../config.js'
+import type { AddCommand, Cli } from './command.js'
+import { exitCodes, exitCodesHelp } from './exit-codes.js'
+import { explain } from './explain.js'
+import { type Io, processIo } from './io.js'
+import { addMigrate } from './migrate.js'
+import { addSandbox } from './sandbox.js'
+import { addServe } from './serve.js'
+import { readVersion } from './version.js'
+
+const commands: readonly AddCommand[] = [addServe, addMigrate, addSandbox]
+
+/** Runs one command line, without the program's own name; answers the exit code. */
+export async function runCli(args: readonly string[], io: Io = processIo): Promise<number> {
+  const cli: Cli = { io, exitCode: exitCodes.ok }
+  try {
+    await makeProgram(cli).parseAsync([...args], { from: 'user' })
+    return cli.exitCode
+  } catch (failure) {
+    return settle(failure, io)
+  }
+}
+
+function makeProgram(cli: Cli): Command {
+  const program = new Command('bgc')
+    .description('The backend of a background-check vendor for Feishu Hire.')
+    .version(readVersion())
+    .addHelpText('after', exitCodesHelp)
+    .showHelpAfterError('(bgc --help lists what there is)')
+    .configureOutput({ writeOut: cli.io.out, writeErr: cli.io.err })
+    .exitOverride()
+  for (const add of commands) add(program, cli)
+  return program
+}
+
+/** Commander has written what it complains about, and has asked for help or the version to be shown, by itself. */
+function settle(failure: unknown, io: Io): number {
+  if (failure instanceof CommanderError) return failure.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+  io.err(`${explain(failure)}\n`)
+  return failure instanceof ConfigError ? exitCodes.configuration : exitCodes.failure
+}

@@ -1,0 +1,102 @@
+import { z } from 'zod'
+import type { Parts } from '../../app.js'
+import { bindAgain } from '../../flow/accounts/bind-again.js'
+import type { Prisma } from '../../platform/database/generated/client.js'
+import { behind, cut, limit, page, timeCursor } from './lists.js'
+import { type Answer, noBody, none, ok, type Route, route, unknownId } from './route.js'
+import { failureOf, timeOf } from './shapes.js'
+import { feishuId, oneOf, text } from './values.js'
+
+const states = ['unconfirmed', 'confirmed', 'failed'] as const
+const params = z.object({ account_id: feishuId })
+
+const columns = {
+  accountId: true,
+  appId: true,
+  tenantKey: true,
+  name: true,
+  usageList: true,
+  state: true,
+  customerId: true,
+  failure: true,
+  createdAt: true,
+  updatedAt: true,
+} as const satisfies Prisma.AccountSelect
+
+function show(row: Prisma.AccountGetPayload<{ select: typeof columns }>): object {
+  return {
+    account_id: row.accountId,
+    app_id: row.appId,
+    tenant_key: row.tenantKey,
+    account_name: row.name,
+    usage_list: row.usageList,
+    state: row.state,
+    customer_id: row.customerId,
+    ...failureOf(row.failure),
+    created_at: timeOf(row.createdAt),
+    updated_at: timeOf(row.updatedAt),
+  }
+}
+
+const listAccounts = route({
+  method: 'GET',
+  path: '/v1/accounts',
+  summary: 'Accounts that customers bound',
+  scopes: ['read'],
+  status: 200,
+  params: none,
+  query: z.object({
+    state: oneOf(states).optional(),
+    tenant_key: text.optional(),
+    limit,
+    cursor: timeCursor.optional(),
+  }),
+  body: noBody,
+  run: async ({ database }, { query }) => {
+    const where: Prisma.AccountWhereInput = {
+      ...(query.state !== undefined && { state: query.state }),
+      ...(query.tenant_key !== undefined && { tenantKey: query.tenant_key }),
+      AND: [behind(query.cursor, 'accountId')],
+    }
+    const orderBy: Prisma.AccountOrderByWithRelationInput[] = [{ createdAt: 'desc' }, { accountId: 'asc' }]
+    const find = { where, orderBy, select: columns, take: query.limit + 1 }
+    const { rows, last } = cut(await database.prisma.account.findMany(find), query.limit)
+    return page(rows.map(show), last && [last.createdAt.getTime(), last.accountId])
+  },
+})
+
+const readAccount = route({
+  method: 'GET',
+  path: '/v1/accounts/{account_id}',
+  summary: 'One account',
+  scopes: ['read'],
+  status: 200,
+  params,
+  query: none,
+  body: noBody,
+  run: (parts, { params: { account_id: id } }) => read(parts, id),
+})
+
+const bindAccount = route({
+  method: 'POST',
+  path: '/v1/accounts/{account_id}/bind',
+  summary: 'Asks the vendor anew which customer an account is',
+  scopes: ['operate'],
+  status: 202,
+  params,
+  query: none,
+  body: noBody,
+  run: async (parts, { params: { account_id: id } }) => {
+    const asked = await parts.database.transaction((sql) => bindAgain(sql, id))
+    if (!asked) return unknownId
+    parts.hints.send('vendor')
+    return read(parts, id)
+  },
+})
+
+async function read({ database }: Parts, accountId: string): Promise<Answer> {
+  const row = await database.prisma.account.findUnique({ where: { accountId }, select: columns })
+  return row === null ? unknownId : ok(show(row))
+}
+
+export const accountRoutes: readonly Route[] = [listAccounts, readAccount, bindAccount]

@@ -1,0 +1,68 @@
+import { z } from 'zod'
+import type { DeadClass, DeliveryState } from '../../flow/map.js'
+import { feishuApis, isRead } from '../../flow/to-feishu/apis.js'
+import type { Prisma } from '../../platform/database/generated/client.js'
+import { missingScope } from './auth.js'
+import { deliveryColumns, showDeliveries } from './delivery-shape.js'
+import { cut, idCursor, limit, page } from './lists.js'
+import { noBody, none, ok, type Route, route, unknownId } from './route.js'
+import { flag, oneOf, rowId, text } from './values.js'
+
+const states = ['pending', 'sending', 'delivered', 'superseded', 'dead'] as const satisfies DeliveryState[]
+const classes = ['customer', 'vendor', 'feishu', 'ours', 'unconfirmed'] as const satisfies DeadClass[]
+const apis = feishuApis.filter((api) => !isRead(api))
+
+const listDeliveries = route({
+  method: 'GET',
+  path: '/v1/deliveries',
+  summary: 'What was, is and could not be sent to Feishu',
+  scopes: ['read'],
+  status: 200,
+  params: none,
+  query: z.object({
+    state: oneOf(states).optional(),
+    class: oneOf(classes).optional(),
+    api: oneOf(apis).optional(),
+    tenant_key: text.optional(),
+    limit,
+    cursor: idCursor.optional(),
+  }),
+  body: noBody,
+  run: async (parts, { query }) => {
+    const where: Prisma.DeliveryWhereInput = {
+      ...(query.state !== undefined && { state: query.state }),
+      ...(query.class !== undefined && { deadClass: query.class }),
+      ...(query.api !== undefined && { api: query.api }),
+      ...(query.tenant_key !== undefined && { tenantKey: query.tenant_key }),
+      ...(query.cursor !== undefined && { id: { lt: query.cursor } }),
+    }
+    const find = { where, select: deliveryColumns, orderBy: { id: 'desc' }, take: query.limit + 1 } as const
+    const { rows, last } = cut(await parts.database.prisma.delivery.findMany(find), query.limit)
+    return page(await showDeliveries(parts, rows), last && [String(last.id)])
+  },
+})
+
+const readDelivery = route({
+  method: 'GET',
+  path: '/v1/deliveries/{id}',
+  summary: 'One delivery; its request masked, unless it is revealed to a key with the scope reveal',
+  scopes: ['read'],
+  status: 200,
+  params: z.object({ id: rowId }),
+  query: z.object({ reveal: flag.optional() }),
+  body: noBody,
+  run: async (parts, { params, query, key }) => {
+    const forbidden = query.reveal ? missingScope(key, ['reveal']) : undefined
+    if (forbidden) return forbidden
+    const row = await parts.database.prisma.delivery.findUnique({ where: params, select: deliveryColumns })
+    if (row === null) return unknownId
+    if (query.reveal) {
+      const line = { event: 'audit.reveal', key: key.name, delivery_id: String(row.id) }
+      parts.log.info(line, 'a request was revealed to an operator')
+    }
+    const [shown] = await showDeliveries(parts, [row], query.reveal)
+    return ok(shown ?? {})
+  },
+})
+
+export const deliveryRoutes: readonly Route[] = [listDeliveries, readDelivery]

@@ -1,0 +1,119 @@
+import { z } from 'zod'
+import type { Parts } from '../../app.js'
+import { keyOfOrder } from '../../flow/orders/keys.js'
+import { openBody } from '../../flow/outbox/bodies.js'
+import type { Prisma } from '../../platform/database/generated/client.js'
+import { masked } from './masking.js'
+import { given, timeOf } from './shapes.js'
+
+/** What of a delivery is read for an answer. */
+export const deliveryColumns = {
+  id: true,
+  lane: true,
+  api: true,
+  appId: true,
+  tenantKey: true,
+  backgroundCheckId: true,
+  state: true,
+  deadClass: true,
+  confirmed: true,
+  attempts: true,
+  lastError: true,
+  bodySealed: true,
+  createdAt: true,
+  dueAt: true,
+  settledAt: true,
+} as const satisfies Prisma.DeliverySelect
+
+type Row = Prisma.DeliveryGetPayload<{ select: typeof deliveryColumns }>
+type HoldRow = Prisma.HoldGetPayload<object>
+
+/** The deliveries of one answer, with two queries more however many there are. */
+export async function showDeliveries(parts: Parts, rows: readonly Row[], reveal = false): Promise<object[]> {
+  const [holds, keys] = await Promise.all([openHolds(parts, rows), dataKeys(parts, rows)])
+  return rows.map((row) => {
+    const request = openRequest(parts, row, keys)
+    return {
+      id: String(row.id),
+      api: row.api,
+      app_id: row.appId,
+      tenant_key: row.tenantKey,
+      ...given('background_check_id', row.backgroundCheckId),
+      state: row.state,
+      ...given('class', row.deadClass),
+      confirmed: row.confirmed,
+      attempts: row.attempts,
+      ...given('last_error', lastErrorOf(row)),
+      ...given('hold', holdOf(row, holds)),
+      request: reveal ? request : masked(request),
+      created_at: timeOf(row.createdAt),
+      ...given('next_attempt_at', row.state === 'pending' ? timeOf(row.dueAt) : null),
+      ...given('delivered_at', row.state === 'delivered' ? timeOf(row.settledAt) : null),
+    }
+  })
+}
+
+async function openHolds({ database }: Parts, rows: readonly Row[]): Promise<HoldRow[]> {
+  const waiting = rows.filter((row) => row.state === 'pending')
+  if (waiting.length === 0) return []
+  return database.prisma.hold.findMany({
+    where: {
+      releasedAt: null,
+      appId: { in: [...new Set(waiting.map((row) => row.appId))] },
+      tenantKey: { in: ['', ...new Set(waiting.map((row) => row.tenantKey))] },
+    },
+    orderBy: { id: 'asc' },
+  })
+}
+
+function holdOf(row: Row, holds: readonly HoldRow[]): object | undefined {
+  if (row.state !== 'pending') return undefined
+  const found = holds.find(
+    (each) =>
+      each.appId === row.appId && ['', row.tenantKey].includes(each.tenantKey) && ['', row.api].includes(each.api),
+  )
+  if (found === undefined) return undefined
+  const { id, scope, reason, code, createdAt } = found
+  return { id: String(id), scope, reason, code, created_at: timeOf(createdAt) }
+}
+
+type DataKeys = ReadonlyMap<string, Uint8Array | null>
+
+async function dataKeys({ database }: Parts, rows: readonly Row[]): Promise<DataKeys> {
+  const ids = [...new Set(rows.flatMap((row) => row.backgroundCheckId ?? []))]
+  if (ids.length === 0) return new Map()
+  const orders = await database.prisma.order.findMany({
+    where: { backgroundCheckId: { in: ids } },
+    select: { backgroundCheckId: true, dataKey: true },
+  })
+  return new Map(orders.map((order) => [order.backgroundCheckId, order.dataKey]))
+}
+
+/** `null` once it is erased, or where its key is not among the configured ones any more. */
+function openRequest({ sealer, log }: Parts, row: Row, keys: DataKeys): object | null {
+  const { lane, api, backgroundCheckId: id, bodySealed } = row
+  const wrapped = id === null ? null : keys.get(id)
+  if (bodySealed === null || id === null || !wrapped) return null
+  try {
+    return openBody(keyOfOrder(sealer, id, Buffer.from(wrapped)), lane, api, Buffer.from(bodySealed)).body
+  } catch (failure) {
+    // One row that does not open must not hide its neighbours, nor its own state.
+    log.warn({ event: 'delivery.unreadable', delivery_id: String(row.id), err: failure }, 'a request does not open')
+    return null
+  }
+}
+
+const lastError = z.object({
+  code: z.number().nullable().default(null),
+  http_status: z.number().nullable().default(null),
+  log_id: z.string().nullable().default(null),
+  class: z.string().nullable().default(null),
+  /** From this service's own table of outcomes. */
+  reason: z.string().default(''),
+})
+
+function lastErrorOf({ lastError: stored, deadClass }: Row): object | undefined {
+  if (stored === null) return undefined
+  const error = lastError.parse(stored)
+  return { ...error, class: error.class ?? deadClass }
+}

@@ -1,0 +1,66 @@
+import { z } from 'zod'
+import { type Answer, ok } from './route.js'
+import { rowId, text } from './values.js'
+
+/**
+ * Lists are newest first. A cursor names the last row that was given out by what lists are sorted by, so rows that come
+ * meanwhile neither repeat a row nor hide one. It is opaque to callers: base64url of a JSON array.
+ */
+const mostItems = 200
+const usualItems = 50
+
+export const limit = z
+  .string()
+  .regex(/^(?:[1-9]\d?|1\d\d|200)$/, `expected a whole number from 1 to ${mostItems}`)
+  .transform(Number)
+  .default(usualItems)
+
+const notOurs = 'expected the next_cursor of an earlier answer'
+const encoded = z.string().max(1000, notOurs).transform(decode)
+
+/** For lists by an id that is counted upwards. */
+export const idCursor = encoded.pipe(z.tuple([rowId], notOurs)).transform(([id]) => id)
+
+/** Years up to 9999, which PostgreSQL reads as JavaScript writes them. */
+const time = z
+  .number()
+  .int()
+  .min(0)
+  .max(253_402_300_799_999)
+  .transform((ms) => new Date(ms))
+
+/** For lists by the time of creation, then by id. */
+export const timeCursor = encoded.pipe(z.tuple([time, text], notOurs)).transform(([at, id]) => ({ at, id }))
+
+function decode(cursor: string, ctx: z.RefinementCtx): unknown {
+  try {
+    return JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'))
+  } catch {
+    ctx.addIssue({ code: 'custom', message: notOurs })
+    return z.NEVER
+  }
+}
+
+/** A page out of one row more than asked for, which tells whether there is another page. */
+export function cut<Row>(rows: readonly Row[], most: number): { rows: readonly Row[]; last: Row | undefined } {
+  const page = rows.slice(0, most)
+  return { rows: page, last: rows.length > most ? page.at(-1) : undefined }
+}
+
+export function page(items: readonly object[], next: ReadonlyArray<string | number> | undefined): Answer {
+  return ok({ items, next_cursor: next === undefined ? null : cursorOf(next) })
+}
+
+function cursorOf(parts: ReadonlyArray<string | number>): string {
+  return Buffer.from(JSON.stringify(parts)).toString('base64url')
+}
+
+/** Rows behind a cursor in a list that is sorted by `createdAt` downwards and by id upwards. */
+export function behind(cursor: { at: Date; id: string } | undefined, id: string) {
+  if (cursor === undefined) return {}
+  // The first condition alone lets an index start at the cursor.
+  return {
+    createdAt: { lte: cursor.at },
+    OR: [{ createdAt: { lt: cursor.at } }, { [id]: { gt: cursor.id } }],
+  }
+}

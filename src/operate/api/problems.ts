@@ -1,0 +1,60 @@
+/**
+ * Every error of the HTTP interface, as RFC 9457 `application/problem+json`. `type` is a reference relative to this
+ * service, `/docs/problems#<name>`, and stable: names are only ever added to. `detail` and `errors` name what was
+ * expected and never repeat a value that came.
+ */
+export const problems = {
+  'invalid-request': { status: 400, title: 'The request does not fit' },
+  unauthorized: { status: 401, title: 'No valid API key' },
+  forbidden: { status: 403, title: 'The API key lacks a scope' },
+  'not-found': { status: 404, title: 'There is no such thing' },
+  'method-not-allowed': { status: 405, title: 'The path does not take this method' },
+  'order-not-polled': { status: 409, title: 'The order is not polled' },
+  'order-not-failed': { status: 409, title: 'The order did not fail' },
+  'event-not-failed': { status: 409, title: 'The event did not fail' },
+  'hold-released': { status: 409, title: 'The hold was released before' },
+  erased: { status: 409, title: 'The data that this needs was erased' },
+  'payload-too-large': { status: 413, title: 'The body is too large' },
+  'unsupported-media-type': { status: 415, title: 'The body is not plain JSON' },
+  internal: { status: 500, title: 'The service failed' },
+  unavailable: { status: 503, title: 'The database is not available' },
+} as const satisfies Record<string, { status: number; title: string }>
+
+export type ProblemName = keyof typeof problems
+
+/** One thing that does not fit: where, and what was expected. */
+export interface Complaint {
+  path: string
+  message: string
+}
+
+export interface Problem {
+  kind: 'problem'
+  name: ProblemName
+  detail: string
+  errors?: readonly Complaint[]
+  headers?: Readonly<Record<string, string>>
+  /** Names this one occurrence; the log has it, too. */
+  instance?: string
+}
+
+export function problem(name: ProblemName, detail: string, more: Pick<Problem, 'headers' | 'instance'> = {}): Problem {
+  return { kind: 'problem', name, detail, ...more }
+}
+
+export function misfit(errors: readonly Complaint[]): Problem {
+  const paths = errors.map((each) => each.path).join(', ')
+  return { kind: 'problem', name: 'invalid-request', detail: `does not fit: ${paths}`, errors }
+}
+
+export function problemJson({ name, detail, errors, instance }: Problem): Record<string, unknown> {
+  const { status, title } = problems[name]
+  return {
+    type: `/docs/problems#${name}`,
+    title,
+    status,
+    detail,
+    ...(instance !== undefined && { instance }),
+    ...(errors !== undefined && { errors }),
+  }
+}

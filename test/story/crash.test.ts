@@ -1,0 +1,106 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect, inject, it } from 'vitest'
+import { freshSchema } from '../support/postgres.js'
+import { startRedis } from '../support/redis.js'
+import { everyLife, expectExactCalls, type LivedOrder, live, orderChecks, type Scene, untilEnded } from './lives.js'
+import { freePort, killAll, type ServiceProcess, startProcess } from './processes.js'
+import { appsFile, callApi, environment, eventually, introduce, startSandboxes } from './world.js'
+
+const cleanups: Array<() => Promise<unknown>> = []
+
+afterEach(async () => {
+  await killAll()
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
+})
+
+/** Both sandboxes, and the environment of a service at a port that stays the same over its lives. */
+async function startScene() {
+  const folder = await mkdtemp(join(tmpdir(), 'bgc-story-'))
+  cleanups.push(() => rm(folder, { recursive: true, force: true }))
+  const { feishu, vendor } = await startSandboxes({
+    feishu: { retryDelaysMs: [200, 500, 1000, 2000, 4000, 8000, 16_000] },
+  })
+  cleanups.push(
+    () => feishu.stop(),
+    () => vendor.stop(),
+  )
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  await writeFile(join(folder, 'apps.json'), appsFile)
+  const env = { ...environment(feishu, vendor), PORT: String(port), FEISHU_APPS_FILE: join(folder, 'apps.json') }
+  const scene: Scene = { feishu, vendor, api: (method, path, body) => callApi(url, method, path, body) }
+  return { scene, env, folder, begin: () => introduce(feishu, url) }
+}
+
+const lives = [...everyLife, ...everyLife]
+
+/** Lets all checks live, and kills the service whenever `steps` more calls have reached Feishu. */
+async function liveThrough(
+  scene: Scene,
+  orders: readonly LivedOrder[],
+  kills: ReadonlyArray<() => Promise<void>>,
+): Promise<number[]> {
+  const living = Promise.all(orders.map((order) => live(scene, order)))
+  const killedAt: number[] = []
+  for (const kill of kills) {
+    const before = scene.feishu.calls({ applied: true }).length
+    await eventually(() => scene.feishu.calls({ applied: true }).length).toBeGreaterThan(before + 3)
+    killedAt.push(Date.now())
+    await kill()
+  }
+  await living
+  await untilEnded(scene, orders, 100_000)
+  return killedAt
+}
+
+it('goes on after kill -9 with its own PostgreSQL: the next start adopts it, and nothing is lost or doubled', async () => {
+  const { scene, env, folder, begin } = await startScene()
+  const own = { ...env, BGC_DATA_DIR: join(folder, 'data') }
+  let service: ServiceProcess = startProcess(own)
+  await service.started
+  begin()
+  const orders = await orderChecks(scene, lives, 2)
+  const restart = async () => {
+    await service.kill()
+    service = startProcess(own)
+    await service.started
+  }
+  const crashedAt = await liveThrough(scene, orders, [restart, restart])
+  expectExactCalls(scene, orders)
+  expect(scene.feishu.checkPromises({ crashedAt })).toEqual([])
+  expect(await service.stop()).toBe(0)
+}, 150_000)
+
+it('goes on without one of its processes: the others take over what it had claimed', async () => {
+  const { scene, env, begin } = await startScene()
+  const redis = await startRedis()
+  cleanups.push(() => redis.stop())
+  const shared = { ...env, DATABASE_URL: freshSchema(inject('databaseUrl')), REDIS_URL: redis.url }
+  const receiver = startProcess({ ...shared, BGC_ROLES: 'receiver' })
+  const workers = [0, 1].map(() => startProcess({ ...shared, PORT: '0', BGC_ROLES: 'poller,sync' }))
+  await Promise.all([receiver, ...workers].map(({ started }) => started))
+  begin()
+  const orders = await orderChecks(scene, lives, 2)
+  const crashedAt = await liveThrough(scene, orders, [async () => workers[0]?.kill()])
+  expectExactCalls(scene, orders)
+  expect(scene.feishu.checkPromises({ crashedAt })).toEqual([])
+  expect(await workers[1]?.stop()).toBe(0)
+  expect(await receiver.stop()).toBe(0)
+}, 150_000)
+
+it('refuses a second process on the same data folder, and on the same database without Redis', async () => {
+  const { env, folder } = await startScene()
+  const own = { ...env, BGC_DATA_DIR: join(folder, 'data') }
+  const first = startProcess(own)
+  await first.started
+  const second = startProcess({ ...own, PORT: '0' })
+  expect((await second.exited).code).not.toBe(0)
+  expect(second.lines.join('\n')).toContain(String(first.lines.map(pidOf).find((pid) => pid !== undefined)))
+  expect(await first.stop()).toBe(0)
+}, 60_000)
+
+function pidOf(line: string): number | undefined {
+  return line.startsWith('{') ? (JSON.parse(line) as { pid?: number }).pid : undefined
+}
