@@ -14,6 +14,7 @@ import { redisLimiter } from './flow/to-feishu/limiter/redis.js'
 import { startFeishuSide } from './flow/to-feishu/start.js'
 import type { VendorAdapter } from './flow/vendor/adapter.js'
 import { createApi } from './operate/api/app.js'
+import { registerBacklog } from './operate/gauges.js'
 import { createHealth, type Readiness } from './operate/health.js'
 import { createMetrics, type Metrics } from './operate/metrics.js'
 import { createDoor, type Listening, listen } from './operate/server.js'
@@ -39,6 +40,8 @@ export interface Parts {
   metrics: Metrics
   redis?: Redis
   random: () => number
+  /** After a call to Feishu whose outcome is not known, orders are read after so many ms each (contract §3.11). */
+  lookAfterMs: readonly number[]
 }
 
 /** Single parts that a test or a tool puts in place of the real ones. */
@@ -47,6 +50,7 @@ export interface Overrides {
   hints?: Hints
   limiter?: Limiter
   random?: () => number
+  lookAfterMs?: readonly number[]
 }
 
 export interface App extends Started {
@@ -72,6 +76,7 @@ export async function startApp(config: Config, log: Logger, overrides: Overrides
       await endForeignClaims(database)
     }
     const parts = startParts(config, log, database, lifetime, overrides)
+    registerBacklog(parts.metrics.registry, database, log)
     const { ports, ready } = await startDoors(parts, lifetime, () => stopping)
     if (has(config, 'poller')) await startVendorRole(parts, lifetime, overrides)
     if (has(config, 'sync')) lifetime.add(startFeishuSide(parts))
@@ -132,6 +137,7 @@ function startParts(config: Config, log: Logger, database: Database, lifetime: L
     metrics: createMetrics(),
     ...(redis && { redis }),
     random: overrides.random ?? Math.random,
+    lookAfterMs: overrides.lookAfterMs ?? [2000, 10_000, 60_000],
   }
 }
 

@@ -31,6 +31,7 @@ export type TimelineKind =
   | 'held_for_approval'
   | 'dead'
   | 'superseded'
+  | 'revived'
 
 /** `detail` holds ids, names of fields and codes, never a person's data, a result or a link. */
 export interface TimelineNote {

@@ -40,11 +40,14 @@ export function createMetrics() {
     polls: counter('bgc_polled_orders_total', 'Orders asked for at the vendor, by outcome.', ['outcome']),
     attempts: counter(
       'bgc_feishu_attempts_total',
-      'Calls to Feishu that changed something, by what became of the delivery.',
+      'Calls to Feishu that changed something, by what became of the delivery or what it asked for.',
       ['api', 'settled'],
     ),
     attemptSeconds: histogram('bgc_feishu_attempt_seconds', 'Duration of calls to Feishu.', ['api']),
-    slowDowns: counter('bgc_feishu_slow_downs_total', 'Answers of Feishu that asked to slow down.', ['api']),
+    slots: counter('bgc_limiter_slots_total', 'Slots asked for before calls to Feishu: granted, or to wait for.', [
+      'api',
+      'result',
+    ]),
     deliverySeconds: histogram(
       'bgc_delivery_seconds',
       'From the moment a stage or result was seen until Feishu had it, limits included.',

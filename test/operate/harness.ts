@@ -103,6 +103,7 @@ function makeParts(url: string, apiKeys: string, log: string[], hints: Array<[To
     limiter: memoryLimiter(),
     metrics: createMetrics(),
     random: Math.random,
+    lookAfterMs: [],
   }
 }
 

@@ -406,8 +406,8 @@ describe('when the inbox cannot answer', () => {
       }),
     )
     expect(answers).toEqual([503, 503])
-    // The promise of interface §4, not a measurement.
-    expect(performance.now() - started).toBeLessThan(2500)
+    // Feishu hangs up then.
+    expect(performance.now() - started).toBeLessThan(3000)
     await other.stop()
   })
 
@@ -419,7 +419,7 @@ describe('when the inbox cannot answer', () => {
     raw.send(head(defaultPath, [...Object.entries(headers), ['Content-Length', String(body.length)]]), body.subarray(0, 2))
     const late = setTimeout(() => raw.send(body.subarray(2)), 1000)
     expect([503]).toContain((await raw.answers(1))[0]?.status)
-    expect(performance.now() - started).toBeLessThan(2500)
+    expect(performance.now() - started).toBeLessThan(3000)
     clearTimeout(late)
     raw.end()
     await other.stop()

@@ -56,7 +56,7 @@ describe('while one side is away', () => {
     const running = await begin()
     running.vendor.setApiKey('another-key')
     const orders = await orderChecks(running, lives)
-    await running.vendor.untilCalls({ operation: 'orders.create', httpStatus: 401 })
+    await running.vendor.untilCalls({ httpStatus: 401 })
     running.vendor.setApiKey(vendorKey)
     await finish(running, orders)
   })

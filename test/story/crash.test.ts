@@ -20,7 +20,8 @@ async function startScene() {
   const folder = await mkdtemp(join(tmpdir(), 'bgc-story-'))
   cleanups.push(() => rm(folder, { recursive: true, force: true }))
   const { feishu, vendor } = await startSandboxes({
-    feishu: { retryDelaysMs: [200, 500, 1000, 2000, 4000, 8000, 16_000] },
+    // Reading orders after a lost answer takes a minute when the call had not arrived; the switches' story covers it.
+    feishu: { retryDelaysMs: [200, 500, 1000, 2000, 4000, 8000, 16_000], switches: { orderReads: false } },
   })
   cleanups.push(
     () => feishu.stop(),

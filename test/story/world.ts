@@ -78,7 +78,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   let config = readEnvironment(env)
   for (const roles of options.processes ?? ['receiver,poller,sync']) {
     config = readEnvironment({ ...env, BGC_ROLES: roles })
-    apps.push(await startApp(config, logger, options.overrides))
+    apps.push(await startApp(config, logger, { lookAfterMs: [20, 60, 150], ...options.overrides }))
   }
   const url = `http://127.0.0.1:${apps[0]?.port}`
   introduce(feishu, url)

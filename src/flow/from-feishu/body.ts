@@ -27,9 +27,14 @@ export function readBody(request: IncomingMessage, limit: number, withinMs: numb
 }
 
 /** Reads on for a while what nobody wants, so that the sender sees the answer instead of a reset connection. */
-export function drain(request: IncomingMessage, limit: number): void {
+export function drain(request: IncomingMessage, limit: number, withinMs: number, done: () => void): void {
   let size = 0
-  request.on('error', () => request.destroy())
+  const finish = () => {
+    clearTimeout(timer)
+    done()
+  }
+  const timer = setTimeout(finish, withinMs)
+  request.on('end', finish).on('close', finish).on('error', finish)
   request.on('data', (chunk: Buffer) => {
     size += chunk.length
     if (size > limit) request.destroy()

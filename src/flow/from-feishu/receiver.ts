@@ -33,8 +33,11 @@ export type AnswerReason =
 type Answer = { status: number; reason: AnswerReason; body?: object; headers?: Record<string, string> }
 
 const largestBody = 1024 * 1024
-/** From the first byte to the answer; the inbox gives up earlier. */
+/** From the first byte: the whole body, and the answer. What a slow body took, the inbox does not get. */
 const bodyWithinMs = 2000
+const answerWithinMs = 2300
+/** For so long is read what nobody wants. */
+const drainWithinMs = 1000
 const path = /^\/webhooks\/feishu\/(?:([^/?]+)\/)?events(?:\?.*)?$/
 
 export function createReceiver(options: ReceiverOptions) {
@@ -46,7 +49,7 @@ export function createReceiver(options: ReceiverOptions) {
   }
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const started = performance.now()
-    const answer = await answerTo(request, appOf(request.url ?? ''), options, now)
+    const answer = await answerTo(request, appOf(request.url ?? ''), options, now, started + answerWithinMs)
     if (answer === 'gone') return
     send(request, response, answer)
     options.onAnswer?.(answer.status, answer.reason, performance.now() - started)
@@ -58,6 +61,7 @@ async function answerTo(
   app: ReceivingApp | undefined,
   options: ReceiverOptions,
   now: () => number,
+  deadline: number,
 ): Promise<Answer | 'gone'> {
   if (app === undefined) return { status: 404, reason: 'path' }
   if (request.method !== 'POST') return { status: 405, reason: 'method', headers: { Allow: 'POST' } }
@@ -72,12 +76,21 @@ async function answerTo(
   if (verdict.kind === 'challenge') return { status: 200, reason: 'challenge', body: { challenge: verdict.challenge } }
   const { event, signedAt } = verdict
   if (signedAt !== null && now() - signedAt > options.maxEventAgeMs) {
-    const known = await options.inbox.isKnown(event.appId, event.eventId)
+    const known = await by(deadline, options.inbox.isKnown(event.appId, event.eventId))
     if (known === 'unavailable') return unavailable
     return known ? { status: 200, reason: 'duplicate', body: {} } : { status: 401, reason: 'too_old' }
   }
-  const acceptance = await options.inbox.accept(event)
+  const acceptance = await by(deadline, options.inbox.accept(event))
   return acceptance === 'unavailable' ? unavailable : { status: 200, reason: acceptance, body: {} }
+}
+
+/** Later than promised is as good as never: Feishu sends it again, and whatever was committed meanwhile is a duplicate. */
+async function by<T>(deadline: number, work: Promise<T>): Promise<T | 'unavailable'> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<'unavailable'>((resolve) => {
+    timer = setTimeout(resolve, Math.max(0, deadline - performance.now()), 'unavailable')
+  })
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
 
 const unavailable: Answer = { status: 503, reason: 'unavailable', headers: { 'Retry-After': '5' } }
@@ -85,14 +98,16 @@ const unavailable: Answer = { status: 503, reason: 'unavailable', headers: { 'Re
 function send(request: IncomingMessage, response: ServerResponse, { status, body, headers }: Answer): void {
   const text = JSON.stringify(body ?? { error: statusTexts[status] ?? 'refused' })
   const close = request.complete ? {} : { Connection: 'close' }
-  if (!request.complete) drain(request, 8 * largestBody)
   response.writeHead(status, {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(text),
     ...close,
     ...headers,
   })
-  response.end(text)
+  if (request.complete) return void response.end(text)
+  // Ending closes the connection, and what is on its way to a closed one resets it: the answer would be lost.
+  response.write(text)
+  drain(request, 8 * largestBody, drainWithinMs, () => response.end())
 }
 
 /** Says no more than the status does: the sender of a forgery learns nothing. */

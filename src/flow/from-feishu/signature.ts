@@ -28,9 +28,10 @@ export function equalInConstantTime(expected: string, given: string): boolean {
 
 /** A signed timestamp in ms; its unit follows from its length (contract §2.2 leaves it open). `null`: not a number. */
 export function readTimestamp(timestamp: string): number | null {
-  if (!/^\d{9,19}$/.test(timestamp)) return null
+  const digits = /^(\d{1,19})(\.\d{1,9})?$/.exec(timestamp)?.[1]?.length
+  if (digits === undefined) return null
   const value = Number(timestamp)
-  if (timestamp.length <= 11) return value * 1000
-  if (timestamp.length <= 14) return value
-  return timestamp.length <= 17 ? value / 1000 : value / 1_000_000
+  if (digits <= 11) return value * 1000
+  if (digits <= 14) return value
+  return digits <= 17 ? value / 1000 : value / 1_000_000
 }

@@ -21,6 +21,8 @@ export interface AcceptOptions {
 interface Waiting {
   hash: Buffer
   event: ReceivedEvent
+  /** It was answered already: Feishu sends it again. */
+  late: boolean
   answer(acceptance: Acceptance): void
 }
 
@@ -35,7 +37,10 @@ export function createInbox(options: AcceptOptions): Inbox & Started {
   const running = new Set<Promise<void>>()
   const pump = () => {
     while (running.size < batchesAtOnce && queue.length > 0) {
-      const batch = commit(queue.splice(0, largestBatch), options)
+      const batch = commit(
+        queue.splice(0, largestBatch).filter((each) => !each.late),
+        options,
+      )
       running.add(batch)
       void batch.finally(() => {
         running.delete(batch)
@@ -47,12 +52,20 @@ export function createInbox(options: AcceptOptions): Inbox & Started {
     accept: (event) => {
       if (queue.length >= mostWaiting) return Promise.resolve('unavailable')
       return new Promise((resolve) => {
-        const timer = setTimeout(resolve, answerWithinMs, 'unavailable')
-        const answer = (acceptance: Acceptance) => {
-          clearTimeout(timer)
-          resolve(acceptance)
+        const waiting: Waiting = {
+          hash: hashOf(event.appId, event.eventId),
+          event,
+          late: false,
+          answer: (acceptance) => {
+            clearTimeout(timer)
+            resolve(acceptance)
+          },
         }
-        queue.push({ hash: hashOf(event.appId, event.eventId), event, answer })
+        const timer = setTimeout(() => {
+          waiting.late = true
+          resolve('unavailable')
+        }, answerWithinMs)
+        queue.push(waiting)
         // The event loop hands over what arrived together before the first batch leaves.
         if (queue.length === 1) setImmediate(pump)
       })
@@ -66,6 +79,7 @@ export function createInbox(options: AcceptOptions): Inbox & Started {
 
 /** Sorted, since overlapping batches that lock keys in different orders deadlock. */
 async function commit(batch: Waiting[], options: AcceptOptions): Promise<void> {
+  if (batch.length === 0) return
   const started = performance.now()
   const sorted = batch.toSorted((one, other) => Buffer.compare(one.hash, other.hash))
   const firsts = sorted.filter((each, index) => index === 0 || sorted[index - 1]?.hash.equals(each.hash) === false)
@@ -84,10 +98,15 @@ async function commit(batch: Waiting[], options: AcceptOptions): Promise<void> {
 async function insertAll(rows: Waiting[], options: AcceptOptions): Promise<Map<string, Acceptance>> {
   try {
     return await insert(rows, options)
-  } catch {
-    if (rows.length === 1) return outcomes(rows, 'unavailable')
+  } catch (failure) {
+    if (rows.length === 1 || !isOfRows(failure)) return outcomes(rows, 'unavailable')
     return insertOneByOne(rows, options)
   }
+}
+
+/** SQLSTATE classes that say something about values or about who else writes them, not about the database. */
+function isOfRows(failure: unknown): boolean {
+  return failure instanceof Error && 'code' in failure && /^(21|22|23|40|54)/.test(String(failure.code))
 }
 
 /** One row that PostgreSQL does not take must not cost its neighbours their answer. */

@@ -20,16 +20,24 @@ export type EffectOf = (sql: Sql, sealer: Sealer, event: KeptEvent) => Promise<E
 
 /** One handler for each event type that takes effect. */
 export const effects: Readonly<Record<string, EffectOf>> = {
-  'hire.eco_account.created_v1': bindAccount,
-  'hire.eco_background_check.created_v1': createCheck,
-  'hire.eco_background_check.canceled_v1': cancelCheck,
+  'hire.eco_account.created_v1': ofTenant('header', bindAccount),
+  'hire.eco_background_check.created_v1': ofTenant('header', createCheck),
+  'hire.eco_background_check.canceled_v1': ofTenant('header', cancelCheck),
   app_ticket: keepTicket,
-  app_open: tenantEvent(() => 'active'),
-  app_uninstalled: tenantEvent(() => 'uninstalled'),
-  app_status_change: tenantEvent(stateOfStatus),
+  app_open: ofTenant('event', tenantEvent(() => 'active')),
+  app_uninstalled: ofTenant('event', tenantEvent(() => 'uninstalled')),
+  app_status_change: ofTenant('event', tenantEvent(stateOfStatus)),
 }
 
 const backgroundCheckScope = 1
+
+/** Whatever belongs to nobody would belong to everybody that sends no tenant. */
+function ofTenant(part: 'header' | 'event', effect: EffectOf): EffectOf {
+  return async (sql, sealer, event) =>
+    event.tenantKey === ''
+      ? { kind: 'refused', problem: `${part}.tenant_key: expected a tenant` }
+      : effect(sql, sealer, event)
+}
 
 async function bindAccount(sql: Sql, sealer: Sealer, event: KeptEvent): Promise<Effect | { kind: 'ignored' }> {
   const body = events.readEventBody(event.payload, events.accountCreated)
@@ -39,7 +47,7 @@ async function bindAccount(sql: Sql, sealer: Sealer, event: KeptEvent): Promise<
     accountId: body.ok.account_id,
     tenantKey: event.tenantKey,
     accountName: body.ok.account_name ?? '',
-    usageList: (body.ok.usage_list ?? []).filter((usage) => Number.isInteger(usage)),
+    usageList: (body.ok.usage_list ?? []).filter((usage) => Number.isInteger(usage) && Math.abs(usage) < 2 ** 31),
     customFields: fieldsOf(body.ok.custom_field_list),
   })
 }
@@ -84,7 +92,6 @@ function tenantEvent(stateOf: (status: string) => TenantState | null): EffectOf 
     const state = stateOf(body.ok.status ?? '')
     if (state === null)
       return { kind: 'refused', problem: 'event.status: expected start_by_tenant, stop_by_tenant or stop_by_platform' }
-    if (event.tenantKey === '') return { kind: 'refused', problem: 'event.tenant_key: expected a tenant' }
     await changeTenant(sql, { appId: event.appId, tenantKey: event.tenantKey, state, ts: timeOf(event) })
     return { kind: 'done' }
   }
@@ -102,9 +109,9 @@ function timeOf(event: KeptEvent): string {
 }
 
 function fieldsOf(
-  list: ReadonlyArray<{ key: string; value?: string | undefined }> | undefined,
+  list: ReadonlyArray<{ key?: string | null | undefined; value?: string | undefined }> | undefined,
 ): Record<string, string> {
-  return Object.fromEntries((list ?? []).map(({ key, value }) => [key, value ?? '']))
+  return Object.fromEntries((list ?? []).flatMap(({ key, value }) => (key == null ? [] : [[key, value ?? '']])))
 }
 
 function personOf(person: events.CheckCreated['candidate_info']): Person {

@@ -6,9 +6,16 @@ import { z } from 'zod'
  */
 const id = z.string().regex(/^[0-9]{1,32}$/, 'expected an id of 1 to 32 digits')
 const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform((value) => value ?? undefined)
-const text = optional(z.string())
+/** PostgreSQL's text holds no NUL, and it means nothing to anybody. */
+const text = optional(z.string().transform((value) => value.replaceAll('\0', '')))
+/** Feishu leaves open how values that are no text are written (contract §1.3): they pass on as JSON. */
+const anyValue = z
+  .unknown()
+  .transform((value) => (typeof value === 'string' || value == null ? (value ?? undefined) : JSON.stringify(value)))
+const listOf = <T extends z.ZodType>(element: T) =>
+  optional(z.array(element.nullish()).transform((list) => list.filter((each) => each !== null && each !== undefined)))
 
-const customFields = optional(z.array(z.object({ key: z.string(), value: text })))
+const customFields = listOf(z.object({ key: z.string().nullish(), value: anyValue }))
 
 const person = optional(
   z.object({
@@ -24,7 +31,7 @@ export const accountCreated = z.object({
   scope: optional(z.number()),
   account_id: id,
   account_name: text,
-  usage_list: optional(z.array(z.number())),
+  usage_list: listOf(z.number()),
   custom_field_list: customFields,
 })
 
@@ -32,7 +39,7 @@ export const checkCreated = z.object({
   background_check_id: id,
   account_id: text,
   package_id: text,
-  additional_item_id_list: optional(z.array(z.string())),
+  additional_item_id_list: listOf(z.string()),
   comment: text,
   candidate_info: person,
   client_contact_info: person,

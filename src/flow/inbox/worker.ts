@@ -137,7 +137,7 @@ async function settle(sql: Sql, id: string, state: SettledState, problem: string
   await sql.query(
     `UPDATE events SET state = $2, error = $3, due_at = NULL, settled_at = now(),
        payload_sealed = CASE WHEN $2 = 'done' THEN NULL ELSE payload_sealed END
-     WHERE id = $1`,
+     WHERE id = $1 AND state = 'new'`,
     [id, state, problem],
   )
 }

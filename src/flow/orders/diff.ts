@@ -1,7 +1,7 @@
 import type { DeliveryState, OrderBody, OrderState, ProgressBody } from '../map.js'
 import type { TimelineNote } from '../timeline.js'
 import type { VendorOrder, VendorResult, VendorStage } from '../vendor/adapter.js'
-import { cancelOf, contentOf, progressOf, resultOf, stageIdOf, terminatedStage } from './stages.js'
+import { cancelOf, contentOf, isTerminatedStage, progressOf, resultOf, stageIdOf, terminatedStage } from './stages.js'
 
 /** A delivery of the order that is there already, in the order of its lane. */
 export interface KnownDelivery {
@@ -51,7 +51,7 @@ export function diffOrder(id: string, known: readonly KnownDelivery[], vendor: V
   const draft = new Draft(id, known, now)
   const stages = uniqueStages(vendor.stages, draft)
   if (vendor.status === 'canceled') {
-    const last = terminatedStage(stages, now)
+    const last = terminatedStage(stages, now, withdrawnStages(known))
     if (last !== null) stages.push(last)
   }
   draft.keepVanished(stages)
@@ -59,6 +59,13 @@ export function diffOrder(id: string, known: readonly KnownDelivery[], vendor: V
   if (vendor.status === 'completed' && vendor.result) draft.result(vendor.result)
   if (vendor.status === 'canceled') draft.cancel()
   return draft.finish(stages.length > 0)
+}
+
+/** A stage id is used once, also by a delivery that was withdrawn. */
+function withdrawnStages(known: readonly KnownDelivery[]): string[] {
+  return known.flatMap(({ content, state }) =>
+    content.api === 'update_progress' && state === 'superseded' ? content.body.stage_id : [],
+  )
 }
 
 function uniqueStages(stages: readonly VendorStage[], draft: Draft): VendorStage[] {
@@ -97,6 +104,8 @@ class Draft {
     const named = new Set(stages.map((stage) => stageIdOf(stage.id)))
     for (const { id, content } of this.#unattempted) {
       if (content.api !== 'update_progress' || named.has(content.body.stage_id)) continue
+      // Our own words, not the vendor's: they go when the vendor goes on after all.
+      if (isTerminatedStage(content.body)) continue
       const time = Math.max(stageTimeOf(content), this.#lastTime + 1)
       this.#lastTime = time
       this.#wait({ id, content: { ...content, body: { ...content.body, stage_time: String(time) } } })
@@ -152,7 +161,10 @@ class Draft {
       if (each.content.api === 'update_result') this.note('result_withdrawn', { delivery_id: each.id })
     }
     this.#difference.withdrawn = withdrawn.map((each) => each.id)
-    if (this.#difference.state === null && anyStage && !this.#closed) this.#difference.state = 'in_progress'
+    if (this.#difference.state === null && !this.#closed) {
+      if (anyStage) this.#difference.state = 'in_progress'
+      else if (withdrawn.length > 0) this.#difference.state = 'ordered'
+    }
     return this.#difference
   }
 
@@ -200,7 +212,7 @@ class Draft {
 
   /** The vendor's time, or the time it was seen where the vendor's cannot be true. */
   #believable(time: number, seenAt: number, about: Record<string, string>, first: boolean): number {
-    if (time >= year2001 && time <= this.#now + mostAhead) return time
+    if (time >= year2001 && time <= Math.max(this.#now, seenAt + mostAhead)) return Math.floor(time)
     this.#flag('vendor_time')
     if (first) this.note('time_corrected', { ...about, given: time, used: seenAt })
     return seenAt

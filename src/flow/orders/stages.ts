@@ -60,13 +60,26 @@ export function cancelOf(backgroundCheckId: string): CancelBody {
   return { background_check_id: backgroundCheckId }
 }
 
+const terminated = 'terminated'
 const stopped = { name: '已终止', enName: 'Terminated' }
 
 /** The last stage of an order that the vendor stopped; `null` where the vendor's own last stage says so already. */
-export function terminatedStage(stages: readonly VendorStage[], time: number): VendorStage | null {
+export function terminatedStage(
+  stages: readonly VendorStage[],
+  time: number,
+  usedIds: readonly string[],
+): VendorStage | null {
   const last = stages.at(-1)
   const said = last?.name.trim() === stopped.name || last?.enName?.trim().toLowerCase() === stopped.enName.toLowerCase()
-  return said ? null : { id: 'terminated', ...stopped, time, reports: [] }
+  if (said) return null
+  const used = new Set([...usedIds, ...stages.map((stage) => stageIdOf(stage.id))])
+  let id = terminated
+  for (let next = 2; used.has(id); next += 1) id = `${terminated}-${next}`
+  return { id, ...stopped, time, reports: [] }
+}
+
+export function isTerminatedStage(body: ProgressBody): boolean {
+  return body.stage_name === stopped.name && /^terminated(-\d+)?$/.test(body.stage_id)
 }
 
 /** What a body says, links and time aside: a change of it after the first attempt is flagged. */

@@ -21,6 +21,8 @@ export interface Claim {
   /** An earlier attempt may have taken effect. */
   ambiguous: boolean
   tokenRefreshed: boolean
+  /** How often Feishu was asked whether the last ambiguous attempt took effect. */
+  looks: number
   /** Since the first attempt, without the time that it waited for limits, holds and outages of our own. */
   ageMs: number
   othersWait: boolean
@@ -99,6 +101,7 @@ interface ClaimRow {
   attempts: number
   ambiguous: boolean
   token_refreshed: boolean | null
+  looks: number | null
   age_ms: number
   others_wait: boolean
   order_state: string | null
@@ -126,6 +129,7 @@ const claimSql = `
       d.first_attempt_at, d.waited_ms, d.body_sealed
   )
   SELECT c.*, (c.last_error ->> 'token_refreshed')::boolean AS token_refreshed,
+    (c.last_error ->> 'looks')::int AS looks,
     coalesce(extract(epoch FROM now() - c.first_attempt_at)::float8 * 1000 - c.waited_ms, 0)::float8 AS age_ms,
     EXISTS (SELECT 1 FROM deliveries w WHERE w.lane = c.lane AND w.seq > c.seq AND w.state = 'pending') AS others_wait,
     o.state AS order_state, o.data_key
@@ -144,6 +148,7 @@ export async function claimHeads(sql: Sql, bucketId: number, limit: number, leas
     attempts: row.attempts,
     ambiguous: row.ambiguous,
     tokenRefreshed: row.token_refreshed === true,
+    looks: row.looks ?? 0,
     ageMs: row.age_ms,
     othersWait: row.others_wait,
     orderState: row.order_state,

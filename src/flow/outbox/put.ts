@@ -2,6 +2,7 @@ import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Sql } from '../../platform/database/database.js'
 import { laneOfOrder, type OrderBody } from '../map.js'
 import { openBody, sealBody } from './bodies.js'
+import { bucketOf } from './buckets.js'
 import { type LaneState, readyHeads } from './lanes.js'
 
 /** An order whose lane the caller holds, with the key that its bodies are sealed with. */
@@ -67,7 +68,7 @@ export async function putWaiting(
       ])
       continue
     }
-    const bucket = await bucketOf(sql, lane.appId, lane.tenantKey, content.api)
+    const { id: bucket } = await bucketOf(sql, lane.appId, lane.tenantKey, content.api)
     await sql.query(
       `INSERT INTO deliveries (seq, stage_time, body_sealed, lane, bucket_id, api, app_id, tenant_key, background_check_id, stage_id, seen_at)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
@@ -110,23 +111,4 @@ export async function relink(
       sealBody(lane.key, name, content),
     ])
   }
-}
-
-async function bucketOf(sql: Sql, appId: string, tenantKey: string, api: string): Promise<number> {
-  const find = () =>
-    sql.query<{ id: number }>('SELECT id FROM buckets WHERE app_id = $1 AND tenant_key = $2 AND api = $3', [
-      appId,
-      tenantKey,
-      api,
-    ])
-  const known = await find()
-  if (known.rows[0]) return known.rows[0].id
-  await sql.query('INSERT INTO buckets (app_id, tenant_key, api) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING', [
-    appId,
-    tenantKey,
-    api,
-  ])
-  const made = await find()
-  if (made.rows[0]) return made.rows[0].id
-  throw new Error(`the bucket of ${api} cannot be read after it was made`)
 }

@@ -29,6 +29,8 @@ export interface LastError {
   class?: string
   reason: string
   token_refreshed?: boolean
+  /** How often Feishu was asked whether the attempt before took effect. */
+  looks?: number
 }
 
 export interface SettledDelivery {
@@ -79,7 +81,8 @@ const updateSql = `
     confirmed = s.confirmed,
     dead_class = s.dead_class,
     last_error = CASE WHEN s.state = 'pending' THEN coalesce(s.last_error, d.last_error) ELSE s.last_error END,
-    first_attempt_at = CASE WHEN s.call_ms_ago IS NULL THEN d.first_attempt_at ELSE coalesce(d.first_attempt_at, now()) END,
+    first_attempt_at = CASE WHEN s.call_ms_ago IS NULL AND s.attempt = 0 THEN d.first_attempt_at
+      ELSE coalesce(d.first_attempt_at, now()) END,
     recent_calls = CASE WHEN s.call_ms_ago IS NULL THEN d.recent_calls
       WHEN d.last_call_at > now() - interval '61 s' THEN d.recent_calls + 1 ELSE 1 END,
     last_call_at = CASE WHEN s.call_ms_ago IS NULL THEN d.last_call_at ELSE now() - s.call_ms_ago * interval '1 ms' END

@@ -1,50 +1,34 @@
-import { openDataKey } from '../../platform/crypto/data-key.js'
-import type { Sealer } from '../../platform/crypto/sealer.js'
-import type { Database } from '../../platform/database/database.js'
-import type { Logger } from '../../platform/logger.js'
-import { openBody } from '../outbox/bodies.js'
 import { type Bucket, type Claim, claimHeads } from '../outbox/claim.js'
-import type { Settlement } from '../outbox/settle.js'
-import type { FeishuClient } from './client.js'
-import { apiOf, type Decision, decide, type RetryTerms } from './decide.js'
+import { type AttemptOptions, type Attempts, createAttempts, idsOf } from './attempt.js'
 import { hold } from './holds.js'
-import { isFresh, type RateWindow, type Slot, type SlotReturn } from './limiter/limiter.js'
-import type { FeishuReply } from './reply.js'
+import type { RateWindow, Slot } from './limiter/limiter.js'
 import type { SlotSource } from './slots.js'
 import type { Tokens } from './tokens.js'
 
-export interface PumpOptions {
-  database: Database
-  sealer: Sealer
-  log: Logger
+export interface PumpOptions extends AttemptOptions {
   tokens: Tokens
   slots: SlotSource
-  clientOf: (appId: string) => FeishuClient
   windows: readonly RateWindow[]
-  timeoutMs: number
-  retry: RetryTerms
-  settle: (settlement: Settlement) => Promise<void>
-  giveBack: (back: SlotReturn) => Promise<void>
-  onAttempt?: (attempt: AttemptFacts) => void
-  random: () => number
-}
-
-export interface AttemptFacts {
-  api: string
-  outcome: string
-  httpStatus?: number
-  code?: number
-  elapsedMs: number
+  onSlots?: (api: string, granted: number, waiting: number) => void
 }
 
 const mostAtOnce = 50
 const fewestAtOnce = 4
 /** Pause after Redis or PostgreSQL did not answer. */
 const notReadyMs = 1000
+/** A hold keeps the bucket from being claimed again; this only ends the pump. */
+const heldMs = 1000
 /** Slots come free one by one; waiting a little takes many in one round trip. */
 const gatherMs = 50
 /** A claim outlives its call by this, so that a slow settlement still finds its fence. */
 const claimSlackMs = 20_000
+
+interface Prepared {
+  token: string
+  claims: readonly Claim[]
+  slots: Slot[]
+  retryInMs: number
+}
 
 /** Why a pump ended, and how long its bucket has to rest. */
 export interface PumpEnd {
@@ -58,6 +42,7 @@ export interface PumpEnd {
 export class Pump {
   readonly #bucket: Bucket
   readonly #options: PumpOptions
+  readonly #attempts: Attempts
   readonly #inFlight = new Set<Promise<void>>()
   readonly #stopped = new AbortController()
   #wakeUp: (() => void) | undefined
@@ -69,6 +54,7 @@ export class Pump {
   constructor(bucket: Bucket, options: PumpOptions) {
     this.#bucket = bucket
     this.#options = options
+    this.#attempts = createAttempts(bucket, options)
   }
 
   wake(): void {
@@ -107,16 +93,17 @@ export class Pump {
       room,
       this.#options.timeoutMs + claimSlackMs,
     )
-    const claims = await this.#setAside(claimed)
-    if (claims.length === 0) return claimed.length === 0 ? null : 0
-    const prepared = await this.#prepare(claims)
+    const wanted = await this.#setAside(claimed)
+    if (wanted.length === 0) return claimed.length === 0 ? null : 0
+    const prepared = await this.#prepare(wanted)
     if (prepared === null) return null
-    const { token, slots, retryInMs } = prepared
+    const { token, claims, slots, retryInMs } = prepared
     for (const [index, slot] of slots.entries()) {
       const claim = claims[index]
-      if (claim) this.#send(claim, slot, token)
+      if (claim) this.#track(claim, this.#attempt(claim, slot, token))
     }
     const left = claims.slice(slots.length)
+    this.#options.onSlots?.(this.#bucket.api, slots.length, left.length)
     this.#claimSize = left.length === 0 ? mostAtOnce : Math.max(fewestAtOnce, 2 * slots.length)
     if (left.length === 0) return 0
     const waitMs = Math.max(retryInMs, gatherMs)
@@ -137,10 +124,17 @@ export class Pump {
   }
 
   /** A token and slots; when either cannot be had, nothing of it was an attempt and the bucket rests. */
-  async #prepare(claims: readonly Claim[]): Promise<{ token: string; slots: Slot[]; retryInMs: number } | null> {
+  async #prepare(wanted: readonly Claim[]): Promise<Prepared | null> {
+    let claims = wanted
     try {
       const token = await this.#token(claims)
-      return token === null ? null : { token, ...(await this.#options.slots.take(this.#bucket, claims)) }
+      if (token === null) return null
+      for (const claim of claims.filter((each) => this.#attempts.wantsLook(each))) {
+        this.#track(claim, this.#attempts.look(claim, token))
+      }
+      claims = claims.filter((each) => !this.#attempts.wantsLook(each))
+      if (claims.length === 0) return { token, claims, slots: [], retryInMs: 0 }
+      return { token, claims, ...(await this.#options.slots.take(this.#bucket, claims)) }
     } catch (failure) {
       this.#options.log.warn({ event: 'pump.not_ready', ...this.#ids(), err: failure }, 'no token or no slots')
       this.#restMs = notReadyMs
@@ -175,8 +169,8 @@ export class Pump {
     )
   }
 
-  #send(claim: Claim, slot: Slot, token: string): void {
-    const sending = this.#attempt(claim, slot, token)
+  #track(claim: Claim, work: Promise<void>): void {
+    const sending = work
       .catch((failure: unknown) => {
         // The claim ends by the clock, and its call counts as one whose outcome is not known.
         this.#options.log.error(
@@ -192,75 +186,10 @@ export class Pump {
   }
 
   async #attempt(claim: Claim, slot: Slot, token: string): Promise<void> {
-    const started = performance.now()
-    const reply = await this.#call(claim, slot, token)
-    const answeredAt = performance.now()
-    const decision = decide(claim, reply, this.#options.retry, this.#slowDowns, this.#options.random())
-    this.#slowDowns = decision.aside.kind === 'slow_down' ? this.#slowDowns + 1 : 0
-    this.#report(claim, reply, decision, answeredAt - started)
-    await this.#giveBack(slot, reply, answeredAt)
-    await this.#doAside(decision, token)
-    const called = reply.kind === 'answer' || reply.kind === 'lost'
-    await this.#options.settle({
-      ...idsOf(claim),
-      ...decision.settled,
-      lastError: decision.lastError,
-      callMsAgo: called ? performance.now() - answeredAt : null,
-    })
-  }
-
-  async #call(claim: Claim, slot: Slot, token: string): Promise<FeishuReply> {
-    const { body } = bodyOf(claim, this.#options.sealer)
-    const mayWrite = () => isFresh(slot, performance.now())
-    const never = new AbortController().signal
-    return this.#options
-      .clientOf(this.#bucket.appId)
-      .call({ api: apiOf(claim), body: { ...body } }, { token, signal: never, mayWrite })
-  }
-
-  /** A call without an answer keeps its slot until it cannot arrive any more. */
-  async #giveBack(slot: Slot, reply: FeishuReply, answeredAt: number): Promise<void> {
-    if (reply.kind === 'lost' && reply.httpStatus === undefined) return
-    const unused = reply.kind === 'not_sent' || reply.kind === 'withdrawn'
-    const back: SlotReturn = unused
-      ? { slot, used: false }
-      : { slot, used: true, answeredMsAgo: performance.now() - answeredAt }
-    await this.#options.giveBack(back)
-  }
-
-  async #doAside({ aside }: Decision, token: string): Promise<void> {
-    const { appId, tenantKey } = this.#bucket
-    if (aside.kind === 'evict_token')
-      await this.#options.tokens.evict(appId, tenantKey, token, { alsoAppToken: aside.alsoAppToken })
-    if (aside.kind === 'slow_down') {
-      await this.#options.slots.close(this.#bucket, aside.resetMs)
-      this.#restMs = Math.max(this.#restMs, aside.resetMs)
-    }
-    if (aside.kind === 'hold') {
-      await hold(this.#options.database.pool, this.#bucket, aside)
-      this.#restMs = Math.max(this.#restMs, 1000)
-    }
-  }
-
-  #report(claim: Claim, reply: FeishuReply, { settled, lastError }: Decision, elapsedMs: number): void {
-    const facts = reply.kind === 'answer' ? { code: reply.code, httpStatus: reply.httpStatus } : {}
-    const outcome = settled.to === 'pending' ? (lastError?.reason ?? 'again') : settled.to
-    this.#options.onAttempt?.({ api: claim.api, outcome: settled.to, ...facts, elapsedMs })
-    this.#options.log[settled.to === 'delivered' ? 'info' : 'warn'](
-      {
-        event: 'feishu.attempt',
-        ...this.#ids(),
-        delivery_id: claim.id,
-        background_check_id: claim.backgroundCheckId,
-        stage_id: claim.stageId,
-        attempt: claim.attempts + 1,
-        reply: reply.kind,
-        settled: settled.to,
-        ...lastError,
-        elapsed_ms: Math.round(elapsedMs),
-      },
-      `${claim.api}: ${outcome}`,
-    )
+    const aside = await this.#attempts.send(claim, slot, token, this.#slowDowns)
+    this.#slowDowns = aside.kind === 'slow_down' ? this.#slowDowns + 1 : 0
+    if (aside.kind === 'slow_down') this.#restMs = Math.max(this.#restMs, aside.resetMs)
+    if (aside.kind === 'hold') this.#restMs = Math.max(this.#restMs, heldMs)
   }
 
   #ids() {
@@ -280,13 +209,4 @@ export class Pump {
       }
     })
   }
-}
-
-function bodyOf({ backgroundCheckId, dataKey, lane, api, bodySealed }: Claim, sealer: Sealer) {
-  if (backgroundCheckId === null || dataKey === null || bodySealed === null) throw new Error(`${lane}: nothing to send`)
-  return openBody(openDataKey(sealer, backgroundCheckId, dataKey), lane, api, bodySealed)
-}
-
-function idsOf({ id, fence, lane, backgroundCheckId }: Claim) {
-  return { id, fence, lane, backgroundCheckId }
 }

@@ -1,13 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import type { Database } from '../../platform/database/database.js'
-import { type Bucket, type Claim, knownUses, renewEpoch } from '../outbox/claim.js'
-import type { Limiter, RateWindow, Slot } from './limiter/limiter.js'
+import { type Bucket, knownUses, renewEpoch } from '../outbox/claim.js'
+import type { KnownUse, Limiter, RateWindow, Slot } from './limiter/limiter.js'
+import { longestMs } from './limiter/windows.js'
 
 /** Slots for claims; a limiter that lost its state is rebuilt from the rows on the way. */
 export interface SlotSource {
-  /** Slots for the first claims; `retryInMs` says when the next one can come free. */
-  take(bucket: Bucket, claims: readonly Claim[]): Promise<{ slots: Slot[]; retryInMs: number }>
+  /** Slots for the first calls; `retryInMs` says when the next one can come free. */
+  take(bucket: Bucket, calls: readonly CallToMake[]): Promise<{ slots: Slot[]; retryInMs: number }>
   close(bucket: Bucket, ms: number): Promise<void>
+}
+
+/** A delivery and its claim, which name a call for the limiter. */
+export interface CallToMake {
+  id: string
+  fence: number
 }
 
 export interface SlotSourceOptions {
@@ -16,6 +23,13 @@ export interface SlotSourceOptions {
   windowsOf: (api: string) => readonly RateWindow[]
   timeoutMs: number
   onRebuilt?: () => void
+  /** What is known of a bucket's recent calls, in the epoch `before`; without it, what the rows of deliveries know. */
+  usesOf?: (
+    bucket: Bucket,
+    windows: readonly RateWindow[],
+    but: readonly string[],
+    before: string,
+  ) => Promise<readonly KnownUse[]>
 }
 
 const mostRebuilds = 5
@@ -23,9 +37,11 @@ const tryLaterMs = 200
 
 export function createSlotSource(options: SlotSourceOptions): SlotSource {
   const { database, limiter, windowsOf, timeoutMs } = options
-  const take = async (bucket: Bucket, claims: readonly Claim[]) => {
+  const usesOf =
+    options.usesOf ?? ((bucket, windows, but) => knownUses(database.pool, bucket.id, longestMs(windows), but))
+  const take = async (bucket: Bucket, calls: readonly CallToMake[]) => {
     const windows = windowsOf(bucket.api)
-    const names = claims.map((claim) => `${claim.id}.${claim.fence}`)
+    const names = calls.map((call) => `${call.id}.${call.fence}`)
     for (let tries = 0; tries < mostRebuilds; tries += 1) {
       const grant = await limiter.take(nameOf(bucket), names, { windows, timeoutMs, epoch: bucket.epoch })
       if (grant.kind === 'granted') return { slots: grant.slots, retryInMs: grant.retryInMs ?? 0 }
@@ -34,13 +50,8 @@ export function createSlotSource(options: SlotSourceOptions): SlotSource {
       const fresh = randomBytes(9).toString('base64url')
       bucket.epoch = await renewEpoch(database.pool, bucket.id, used, fresh)
       if (bucket.epoch !== fresh) continue
-      const longest = Math.max(...windows.map((window) => window.windowMs))
-      const uses = await knownUses(
-        database.pool,
-        bucket.id,
-        longest,
-        claims.map((claim) => claim.id),
-      )
+      const but = calls.map((call) => call.id)
+      const uses = await usesOf(bucket, windows, but, used)
       if (await limiter.rebuild(nameOf(bucket), grant, uses, { windows, timeoutMs, epoch: bucket.epoch }))
         options.onRebuilt?.()
     }

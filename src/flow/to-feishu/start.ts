@@ -3,6 +3,7 @@ import type { Started } from '../../platform/lifetime.js'
 import { readProxies } from '../../platform/proxy.js'
 import { apis, type FeishuApi } from './apis.js'
 import { createFeishuClient, type FeishuClient } from './client.js'
+import { createLookUps } from './look-up.js'
 import { startPumps } from './pumps.js'
 import { createSlotSource } from './slots.js'
 import { createTokens } from './tokens.js'
@@ -20,6 +21,8 @@ export function startFeishuSide(parts: Parts): Started {
     apps.map(({ appId, baseUrl }) => [appId, createFeishuClient({ appId, baseUrl, timeoutMs, proxy })]),
   )
   const windowsOf = (api: string) => (apis[api as FeishuApi].rate === 'slow' ? rateLimitsSlow : rateLimits)
+  const clientFor = (appId: string) => clientOf(clients, appId)
+  const lookUps = createLookUps({ database, limiter, clientOf: clientFor, windows: rateLimitsSlow, timeoutMs })
   const pumps = startPumps({
     database,
     sealer,
@@ -31,13 +34,19 @@ export function startFeishuSide(parts: Parts): Started {
     retry,
     random,
     slots: createSlotSource({ database, limiter, windowsOf, timeoutMs }),
-    clientOf: (appId) => clientOf(clients, appId),
+    clientOf: clientFor,
+    lookUps,
+    lookAfterMs: parts.lookAfterMs,
     onReady: (buckets) => {
       for (const bucket of buckets) hints.send('pump', String(bucket))
     },
     onAttempt: ({ api, outcome, elapsedMs }) => {
       metrics.attempts.inc({ api, settled: outcome })
       metrics.attemptSeconds.observe({ api }, elapsedMs / 1000)
+    },
+    onSlots: (api, granted, waiting) => {
+      metrics.slots.inc({ api, result: 'granted' }, granted)
+      metrics.slots.inc({ api, result: 'waited' }, waiting)
     },
     onSettled: ({ api, state, seenMsAgo }) => {
       if (state === 'delivered') metrics.deliverySeconds.observe({ api }, seenMsAgo / 1000)

@@ -8,18 +8,13 @@ import { rowId, text } from './values.js'
  */
 const mostItems = 200
 const usualItems = 50
+const notOurs = 'expected the next_cursor of an earlier answer'
 
 export const limit = z
   .string()
   .regex(/^(?:[1-9]\d?|1\d\d|200)$/, `expected a whole number from 1 to ${mostItems}`)
   .transform(Number)
   .default(usualItems)
-
-const notOurs = 'expected the next_cursor of an earlier answer'
-const encoded = z.string().max(1000, notOurs).transform(decode)
-
-/** For lists by an id that is counted upwards. */
-export const idCursor = encoded.pipe(z.tuple([rowId], notOurs)).transform(([id]) => id)
 
 /** Years up to 9999, which PostgreSQL reads as JavaScript writes them. */
 const time = z
@@ -29,15 +24,30 @@ const time = z
   .max(253_402_300_799_999)
   .transform((ms) => new Date(ms))
 
-/** For lists by the time of creation, then by id. */
-export const timeCursor = encoded.pipe(z.tuple([time, text], notOurs)).transform(([at, id]) => ({ at, id }))
+/** For lists by an id that is counted upwards. */
+export const idCursor = cursor(z.tuple([rowId]).transform(([id]) => id))
 
-function decode(cursor: string, ctx: z.RefinementCtx): unknown {
+/** For lists by the time of creation, then by id. */
+export const timeCursor = cursor(z.tuple([time, text]).transform(([at, id]) => ({ at, id })))
+
+function cursor<Place extends z.ZodType>(place: Place) {
+  return z
+    .string()
+    .max(1000, notOurs)
+    .transform((given, ctx): z.output<Place> => {
+      const read = place.safeParse(decode(given))
+      if (read.success) return read.data
+      ctx.addIssue({ code: 'custom', message: notOurs })
+      return z.NEVER
+    })
+}
+
+function decode(given: string): unknown {
   try {
-    return JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'))
-  } catch {
-    ctx.addIssue({ code: 'custom', message: notOurs })
-    return z.NEVER
+    return JSON.parse(Buffer.from(given, 'base64url').toString('utf8'))
+  } catch (failure) {
+    if (failure instanceof SyntaxError) return undefined
+    throw failure
   }
 }
 

@@ -1,3 +1,26 @@
-import { runDemo } from './demo.js'
+import { explain } from '../../cli/explain.js'
+import { exit, runDemo } from './demo.js'
 
-process.exit(await runDemo(process.argv.slice(2), process))
+const leaving = new AbortController()
+
+function leave(): void {
+  // Asked twice, nothing is waited for.
+  if (leaving.signal.aborted) process.exit(exit.interrupted)
+  leaving.abort()
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, leave)
+// The reader of a pipe has gone.
+process.stdout.on('error', () => leaving.abort())
+
+async function run(): Promise<number> {
+  try {
+    const { stdout, stderr, env } = process
+    return await runDemo(process.argv.slice(2), { stdout, stderr, env, stopped: leaving.signal })
+  } catch (failure) {
+    process.stderr.write(`The demo failed: ${explain(failure)}\n`)
+    return exit.failed
+  }
+}
+
+process.exit(await run())

@@ -56,7 +56,7 @@ function isOver({ status }: VendorOrder): boolean {
 function stateOf(order: SandboxOrder, atVendor: VendorOrder | undefined, ended: boolean, stages: number): string {
   if (order.status === 'completed') return 'completed'
   if (order.terminatedBy === 'vendor') return 'stopped by vendor'
-  if (order.terminatedBy === 'customer') return ended ? 'canceled by customer' : 'canceled, vendor to stop'
+  if (order.terminatedBy === 'customer') return ended ? 'canceled by customer' : 'being canceled'
   if (order.status === 'in_approval') return 'report in approval'
   if (order.stages.length > 0) return `stage ${order.stages.length} of ${stages}`
   return atVendor === undefined ? 'ordered' : 'at the vendor'

@@ -1,6 +1,6 @@
 import type { Row } from './rows.js'
 import { colours, noColours, type Paint, renderTable, type Size, type View } from './table.js'
-import { fit } from './width.js'
+import { padTo } from './width.js'
 
 /** Where the demo is watched. */
 export interface Screen {
@@ -76,7 +76,7 @@ function plainScreen(terminal: Terminal): Screen {
   }
   return {
     show: ({ elapsedMs, rows, news: latest }) => {
-      if (latest !== news) tell(elapsedMs, `! ${latest}`)
+      if (latest !== news && latest !== '') tell(elapsedMs, `! ${latest}`)
       news = latest
       for (const [at, row] of rows.entries()) {
         if (row.phase !== 'to come' && seen.get(at) !== row.state) tell(elapsedMs, plainRow(row))
@@ -88,5 +88,5 @@ function plainScreen(terminal: Terminal): Screen {
 }
 
 function plainRow({ candidate, customer, about, state }: Row): string {
-  return `${fit(candidate, 10)} ${fit(customer, 9)}${fit(about, 27)}${state}`
+  return `${padTo(candidate, 10)} ${padTo(customer, 9)}${padTo(about, 27)}${state}`
 }

@@ -27,7 +27,6 @@ export interface Stage extends Started {
   logFile: string
   /** The last warnings and errors of the service. */
   warnings: readonly string[]
-  failed: Promise<string>
 }
 
 /** Made up, and the same in every demo: they open nothing else. */
@@ -52,6 +51,15 @@ const warningsKept = 20
 
 export async function startStage(): Promise<Stage> {
   const lifetime = new Lifetime()
+  try {
+    return await fillStage(lifetime)
+  } catch (failure) {
+    await lifetime.stop()
+    throw failure
+  }
+}
+
+async function fillStage(lifetime: Lifetime): Promise<Stage> {
   const folder = await makeFolder(lifetime)
   const feishu = await lifetime.start(startFeishu())
   const vendor = await lifetime.start(startSandboxVendor({ apiKey: vendorKey }))
@@ -63,8 +71,7 @@ export async function startStage(): Promise<Stage> {
   const app = await lifetime.start(startApp(config, log))
   const url = `http://127.0.0.1:${app.port}`
   for (const { appId } of Object.values(demoApps)) feishu.setEventUrl(appId, `${url}/webhooks/feishu/${appId}/events`)
-  const stop = () => lifetime.stop()
-  return { feishu, vendor, url, apiKey, folder, logFile, warnings, failed: app.failed, stop }
+  return { feishu, vendor, url, apiKey, folder, logFile, warnings, stop: () => lifetime.stop() }
 }
 
 async function makeFolder(lifetime: Lifetime): Promise<string> {

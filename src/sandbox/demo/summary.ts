@@ -3,7 +3,7 @@ import { customers } from './lives.js'
 import type { Play } from './play.js'
 import { readRows } from './rows.js'
 import type { Verdict } from './verdict.js'
-import { fit } from './width.js'
+import { padTo, widthOf } from './width.js'
 
 export interface Run {
   feishu: SandboxFeishu
@@ -37,8 +37,19 @@ export function summarize(run: Run, verdict: Verdict): string[] {
   ]
 }
 
+const nameColumns = 23
+const lineColumns = 80
+
+/** Broken after commas, and indented below its name. */
 function line(name: string, content: string): string {
-  return `  ${fit(name, 21)}${content || 'none'}`
+  const lines = ['']
+  for (const part of (content || 'none').split(/(?<=, )/)) {
+    const last = lines.length - 1
+    if (widthOf(`${lines[last]}${part}`.trimEnd()) > lineColumns - nameColumns) lines.push(part)
+    else lines[last] += part
+  }
+  const indent = `\n${' '.repeat(nameColumns)}`
+  return `  ${padTo(name, nameColumns - 2)}${lines.map((each) => each.trimEnd()).join(indent)}`
 }
 
 function counted(names: readonly string[]): string {

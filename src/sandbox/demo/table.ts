@@ -1,5 +1,5 @@
 import type { Row } from './rows.js'
-import { cutTo, fit, widthOf } from './width.js'
+import { cutTo, padTo, widthOf } from './width.js'
 
 export interface View {
   elapsedMs: number
@@ -22,7 +22,9 @@ const codes: Record<Style, number> = { bold: 1, dim: 2, green: 32, yellow: 33, c
 export const colours: Paint = (style, text) => `\u001b[${codes[style]}m${text}\u001b[0m`
 export const noColours: Paint = (_style, text) => text
 
-const columnsOf = { candidate: 10, customer: 9, about: 26, bar: 8, state: 22 }
+const columnsOf = { candidate: 10, customer: 9, about: 26, state: 22 }
+/** It takes what is left over. */
+const barColumns = { least: 8, most: 30 }
 /** Title, a blank line before and after the orders, what does not fit, news. */
 const linesAround = 5
 
@@ -61,12 +63,13 @@ function othersOf(rows: readonly Row[], shown: readonly Row[]): string {
 }
 
 function renderRow(row: Row, columns: number, paint: Paint): string {
-  const { candidate, customer, about, bar, state } = columnsOf
-  const words = `  ${fit(row.candidate, candidate)} ${fit(row.customer, customer)}${fit(row.about, about)} `
+  const { candidate, customer, about, state } = columnsOf
+  const words = `  ${padTo(row.candidate, candidate)} ${padTo(row.customer, customer)}${padTo(row.about, about)} `
   const rest = columns - widthOf(words)
-  if (rest < bar) return paint(styleOf(row), cutTo(words, columns))
-  const end = cutTo(` ${row.state}`, Math.min(state, rest - bar))
-  return `${row.phase === 'to come' ? paint('dim', words) : words}${renderBar(row, bar, paint)}${paint(styleOf(row), end)}`
+  if (rest < barColumns.least) return paint(styleOf(row), cutTo(words, columns))
+  const bar = Math.min(barColumns.most, Math.max(barColumns.least, rest - state))
+  const end = paint(styleOf(row), cutTo(` ${row.state}`, rest - bar))
+  return `${row.phase === 'to come' ? paint('dim', words) : words}${renderBar(row, bar, paint)}${end}`
 }
 
 function styleOf({ phase, state }: Pick<Row, 'phase' | 'state'>): Style {

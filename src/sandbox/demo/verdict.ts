@@ -1,5 +1,4 @@
 import type { SandboxFeishu, SandboxVendor, Violation } from '../index.js'
-import type { Ending } from './lives.js'
 import type { Part, Play } from './play.js'
 import { vendorOrder } from './rows.js'
 
@@ -40,7 +39,7 @@ function missingOf({ feishu, vendor }: Both, { life, checkId }: Part): string[] 
   return complaints.map((complaint) => `${who}, ${checkId}: ${complaint}`)
 }
 
-function endOf(feishu: SandboxFeishu, checkId: string): Ending | string {
+function endOf(feishu: SandboxFeishu, checkId: string): string {
   const { status, terminatedBy } = feishu.order(checkId)
   if (status !== 'terminated') return status
   return terminatedBy === 'vendor' ? 'stopped by vendor' : 'canceled by customer'

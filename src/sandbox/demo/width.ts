@@ -16,7 +16,7 @@ const wide: ReadonlyArray<readonly [number, number]> = [
 
 /** How many columns a terminal takes for a text without escape sequences. */
 export function widthOf(text: string): number {
-  return [...text].reduce((sum, character) => sum + widthOfOne(character), 0)
+  return Array.from(text).reduce((sum, character) => sum + widthOfOne(character), 0)
 }
 
 function widthOfOne(character: string): number {
@@ -26,7 +26,7 @@ function widthOfOne(character: string): number {
 }
 
 /** The text in exactly `columns` columns: cut with an ellipsis, or filled with spaces. */
-export function fit(text: string, columns: number): string {
+export function padTo(text: string, columns: number): string {
   const cut = cutTo(text, columns)
   return cut + ' '.repeat(columns - widthOf(cut))
 }

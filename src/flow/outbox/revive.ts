@@ -1,0 +1,140 @@
+import { openDataKey } from '../../platform/crypto/data-key.js'
+import type { Sealer } from '../../platform/crypto/sealer.js'
+import type { Sql } from '../../platform/database/database.js'
+import { laneOfOrder, type OrderBody } from '../map.js'
+import { addToTimeline } from '../timeline.js'
+import { lockLane } from './lanes.js'
+import { type LaneDelivery, type OrderLane, putWaiting, readLane } from './put.js'
+
+/** Whether a dead delivery waits again, or why it cannot. */
+export type Revived = { kind: 'revived'; buckets: number[] } | { kind: 'refused'; reason: string } | { kind: 'unknown' }
+
+interface DeadRow {
+  lane: string
+  state: string
+  api: string
+  background_check_id: string | null
+  body_sealed: Buffer | null
+}
+
+/**
+ * Sends a dead delivery again, at an operator's word: it goes back into its lane behind whatever had an attempt and
+ * before whatever had none. A stage that later ones overtook gets a later `stage_time`, since Feishu takes no earlier one.
+ */
+export async function reviveDelivery(sql: Sql, sealer: Sealer, id: string): Promise<Revived> {
+  const found = await sql.query<DeadRow>(
+    'SELECT lane, state, api, background_check_id, body_sealed FROM deliveries WHERE id = $1',
+    [id],
+  )
+  const row = found.rows[0]
+  if (row === undefined) return { kind: 'unknown' }
+  if (row.background_check_id === null) return refused('only deliveries of an order can be sent again')
+  const lane = await lockOrderLane(sql, sealer, row.background_check_id)
+  if (typeof lane === 'string') return refused(lane)
+  const deliveries = await readLane(sql, lane)
+  const dead = deliveries.find((each) => each.id === id)
+  if (dead?.state !== 'dead') return refused(`it is not dead, it is ${dead?.state ?? row.state}`)
+  const closing = deliveries.find((each) => isClosing(each) && each.id !== id)
+  if (closing)
+    return refused(`the ${closing.content.api} after it is ${closing.state}, and Feishu takes nothing behind that`)
+  return { kind: 'revived', buckets: await putBack(sql, lane, deliveries, dead) }
+}
+
+/** Feishu has, or may have by the time this one is sent, the end of the order. */
+function isClosing({ content, state, attempted }: LaneDelivery): boolean {
+  return (
+    content.api !== 'update_progress' &&
+    attempted &&
+    (state === 'delivered' || state === 'sending' || state === 'pending')
+  )
+}
+
+async function lockOrderLane(sql: Sql, sealer: Sealer, backgroundCheckId: string): Promise<OrderLane | string> {
+  const state = await lockLane(sql, laneOfOrder(backgroundCheckId))
+  const found = await sql.query<{ app_id: string; tenant_key: string; state: string; data_key: Buffer | null }>(
+    'SELECT app_id, tenant_key, state, data_key FROM orders WHERE background_check_id = $1 FOR UPDATE',
+    [backgroundCheckId],
+  )
+  const order = found.rows[0]
+  if (order?.data_key === undefined || order.data_key === null) return 'its content was erased'
+  if (order.state === 'canceled' || order.state === 'completed')
+    return `its order is ${order.state}, and Feishu takes nothing more`
+  const key = openDataKey(sealer, backgroundCheckId, order.data_key)
+  return { backgroundCheckId, appId: order.app_id, tenantKey: order.tenant_key, key, state }
+}
+
+async function putBack(
+  sql: Sql,
+  lane: OrderLane,
+  deliveries: readonly LaneDelivery[],
+  dead: LaneDelivery,
+): Promise<number[]> {
+  const waiting = deliveries.filter((each) => each.state === 'pending' && !each.attempted)
+  const isStage = dead.content.api === 'update_progress'
+  const others = deliveries.filter((each) => each.attempted && each.id !== dead.id && each.state !== 'superseded')
+  const again = isStage ? [dead, ...waiting] : [...waiting, dead]
+  await sql.query(
+    `UPDATE deliveries SET state = 'pending', due_at = NULL, settled_at = NULL, dead_class = NULL, attempts = 0,
+       first_attempt_at = NULL, waited_ms = 0 WHERE id = $1`,
+    [dead.id],
+  )
+  const buckets = await putWaiting(sql, lane, inTime(again, lastStageTime(others)), Date.now())
+  await forgetAttention(sql, lane.backgroundCheckId)
+  await addToTimeline(sql, [
+    { backgroundCheckId: lane.backgroundCheckId, kind: 'revived', detail: { delivery_id: dead.id } },
+  ])
+  return buckets
+}
+
+function lastStageTime(deliveries: readonly LaneDelivery[]): number {
+  return Math.max(
+    0,
+    ...deliveries.map(({ content }) => (content.api === 'update_progress' ? Number(content.body.stage_time) : 0)),
+  )
+}
+
+/** Raises stage times where they would not increase. */
+function inTime(deliveries: readonly LaneDelivery[], after: number): Array<{ id: string; content: OrderBody }> {
+  let last = after
+  return deliveries.map(({ id, content }) => {
+    if (content.api !== 'update_progress') return { id, content }
+    last = Math.max(Number(content.body.stage_time), last + 1)
+    return { id, content: { ...content, body: { ...content.body, stage_time: String(last) } } }
+  })
+}
+
+async function forgetAttention(sql: Sql, backgroundCheckId: string): Promise<void> {
+  await sql.query(
+    `UPDATE orders SET attention = array_remove(attention, 'delivery_dead'), updated_at = now() WHERE background_check_id = $1
+       AND NOT EXISTS (SELECT 1 FROM deliveries WHERE background_check_id = $1 AND state = 'dead')`,
+    [backgroundCheckId],
+  )
+}
+
+function refused(reason: string): Revived {
+  return { kind: 'refused', reason }
+}
+
+/** Which dead deliveries an operator means; what is left out is not asked for. */
+export interface DeadFilter {
+  class?: string
+  api?: string
+  app_id?: string
+  tenant_key?: string
+  background_check_id?: string
+}
+
+export const mostRevived = 1000
+
+/** The oldest first: what was stuck longest is sent first. */
+export async function findDead(sql: Sql, filter: DeadFilter): Promise<string[]> {
+  const found = await sql.query<{ id: string }>(
+    `SELECT id FROM deliveries WHERE state = 'dead' AND ($1::text IS NULL OR dead_class = $1) AND ($2::text IS NULL OR api = $2)
+       AND ($3::text IS NULL OR app_id = $3) AND ($4::text IS NULL OR tenant_key = $4)
+       AND ($5::text IS NULL OR background_check_id = $5) ORDER BY id LIMIT $6`,
+    [filter.class, filter.api, filter.app_id, filter.tenant_key, filter.background_check_id, mostRevived].map(
+      (each) => each ?? null,
+    ),
+  )
+  return found.rows.map((row) => row.id)
+}

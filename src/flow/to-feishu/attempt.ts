@@ -1,0 +1,174 @@
+import { openDataKey } from '../../platform/crypto/data-key.js'
+import type { Sealer } from '../../platform/crypto/sealer.js'
+import type { Database } from '../../platform/database/database.js'
+import type { Logger } from '../../platform/logger.js'
+import type { OrderBody } from '../map.js'
+import { openBody } from '../outbox/bodies.js'
+import type { Bucket, Claim } from '../outbox/claim.js'
+import type { Settlement } from '../outbox/settle.js'
+import type { FeishuClient } from './client.js'
+import { type Aside, apiOf, type Decision, decide, type RetryTerms } from './decide.js'
+import { hold } from './holds.js'
+import { isFresh, type Slot, type SlotReturn } from './limiter/limiter.js'
+import type { LookUps, Seen } from './look-up.js'
+import type { FeishuReply } from './reply.js'
+import type { SlotSource } from './slots.js'
+import type { Tokens } from './tokens.js'
+
+export interface AttemptOptions {
+  database: Database
+  sealer: Sealer
+  log: Logger
+  tokens: Tokens
+  slots: SlotSource
+  lookUps: LookUps
+  /** After an attempt whose outcome is not known, Feishu is asked after so many ms each, then it is sent again. */
+  lookAfterMs: readonly number[]
+  clientOf: (appId: string) => FeishuClient
+  timeoutMs: number
+  retry: RetryTerms
+  settle: (settlement: Settlement) => Promise<void>
+  giveBack: (back: SlotReturn) => Promise<void>
+  onAttempt?: (attempt: AttemptFacts) => void
+  random: () => number
+}
+
+export interface AttemptFacts {
+  api: string
+  outcome: string
+  elapsedMs: number
+}
+
+/** One claim at a time: called, decided, written down. */
+export interface Attempts {
+  send(claim: Claim, slot: Slot, token: string, slowDowns: number): Promise<Aside>
+  /** An earlier attempt may have taken effect and Feishu can be asked: that comes before sending again. */
+  wantsLook(claim: Claim): boolean
+  look(claim: Claim, token: string): Promise<void>
+}
+
+export function createAttempts(bucket: Bucket, options: AttemptOptions): Attempts {
+  const { lookUps, lookAfterMs } = options
+  const mayLook = () => lookAfterMs.length > 0 && lookUps.mayLook(bucket.appId, bucket.tenantKey)
+  return {
+    send: async (claim, slot, token, slowDowns) => {
+      const started = performance.now()
+      const reply = await call(bucket, options, claim, slot, token)
+      const answeredAt = performance.now()
+      const decided = decide(claim, reply, options.retry, slowDowns, options.random())
+      const decision = mayLook() ? lookFirst(decided, lookAfterMs[0] ?? 0) : decided
+      report(bucket, options, claim, reply, decision, answeredAt - started)
+      await giveBack(options, slot, reply, answeredAt)
+      await doAside(bucket, options, decision, token)
+      const called = reply.kind === 'answer' || reply.kind === 'lost'
+      const callMsAgo = called ? performance.now() - answeredAt : null
+      await options.settle({ ...idsOf(claim), ...decision.settled, lastError: decision.lastError, callMsAgo })
+      return decision.aside
+    },
+    wantsLook: (claim) => claim.ambiguous && claim.looks < lookAfterMs.length && mayLook(),
+    look: async (claim, token) => {
+      const content = bodyOf(claim, options.sealer)
+      const seen = await lookUps.look(bucket, content, content.body.background_check_id, token)
+      const line = { event: 'feishu.look', ...idsForLog(bucket, claim), look: claim.looks + 1, seen }
+      options.log.info(line, 'looked whether an attempt took effect')
+      await options.settle({ ...idsOf(claim), callMsAgo: null, ...afterLook(seen, claim.looks, lookAfterMs) })
+    },
+  }
+}
+
+/** An attempt whose outcome is not known is looked for before it is repeated. */
+function lookFirst(decision: Decision, inMs: number): Decision {
+  const { settled } = decision
+  return settled.to === 'pending' && settled.ambiguous ? { ...decision, settled: { ...settled, inMs } } : decision
+}
+
+const laterMs = 2000
+
+/** What a look means for a delivery: pure. */
+function afterLook(
+  seen: Seen,
+  looks: number,
+  afterMs: readonly number[],
+): Pick<Settlement, 'lastError'> & Decision['settled'] {
+  if (seen === 'found') return { to: 'delivered', confirmed: true, heldForApproval: false, lastError: null }
+  const reason = 'no readable answer came; Feishu is asked whether it took effect'
+  const pending = { to: 'pending', attempt: 0, ambiguous: false } as const
+  if (seen === 'later') return { ...pending, inMs: laterMs, lastError: { reason, looks } }
+  const done = seen === 'unreadable' ? afterMs.length : looks + 1
+  const inMs = done >= afterMs.length ? 0 : (afterMs[done] ?? 0) - (afterMs[looks] ?? 0)
+  return { ...pending, inMs, lastError: { reason, looks: done } }
+}
+
+async function call(
+  bucket: Bucket,
+  options: AttemptOptions,
+  claim: Claim,
+  slot: Slot,
+  token: string,
+): Promise<FeishuReply> {
+  const { body } = bodyOf(claim, options.sealer)
+  const mayWrite = () => isFresh(slot, performance.now())
+  // A call that began is not broken off by a stop: it ends by its timeout and settles.
+  const signal = new AbortController().signal
+  return options.clientOf(bucket.appId).call({ api: apiOf(claim), body: { ...body } }, { token, signal, mayWrite })
+}
+
+/** A call without an answer keeps its slot until it cannot arrive any more. */
+async function giveBack(options: AttemptOptions, slot: Slot, reply: FeishuReply, answeredAt: number): Promise<void> {
+  if (reply.kind === 'lost' && reply.httpStatus === undefined) return
+  const unused = reply.kind === 'not_sent' || reply.kind === 'withdrawn'
+  const used = { slot, used: true, answeredMsAgo: performance.now() - answeredAt } as const
+  await options.giveBack(unused ? { slot, used: false } : used)
+}
+
+async function doAside(bucket: Bucket, options: AttemptOptions, { aside }: Decision, token: string): Promise<void> {
+  const { appId, tenantKey } = bucket
+  if (aside.kind === 'evict_token')
+    await options.tokens.evict(appId, tenantKey, token, { alsoAppToken: aside.alsoAppToken })
+  if (aside.kind === 'slow_down') await options.slots.close(bucket, aside.resetMs)
+  if (aside.kind === 'hold') await hold(options.database.pool, bucket, aside)
+}
+
+function report(
+  bucket: Bucket,
+  { log, onAttempt }: AttemptOptions,
+  claim: Claim,
+  reply: FeishuReply,
+  { settled, lastError, aside }: Decision,
+  elapsedMs: number,
+): void {
+  onAttempt?.({ api: claim.api, outcome: aside.kind === 'none' ? settled.to : aside.kind, elapsedMs })
+  log[settled.to === 'delivered' ? 'info' : 'warn'](
+    {
+      event: 'feishu.attempt',
+      ...idsForLog(bucket, claim),
+      attempt: claim.attempts + 1,
+      reply: reply.kind,
+      settled: settled.to,
+      ...lastError,
+      elapsed_ms: Math.round(elapsedMs),
+    },
+    `${claim.api}: ${settled.to === 'pending' ? (lastError?.reason ?? 'again') : settled.to}`,
+  )
+}
+
+function idsForLog(bucket: Bucket, claim: Claim) {
+  return {
+    bucket_id: bucket.id,
+    app_id: bucket.appId,
+    tenant_key: bucket.tenantKey,
+    api: bucket.api,
+    delivery_id: claim.id,
+    background_check_id: claim.backgroundCheckId,
+    stage_id: claim.stageId,
+  }
+}
+
+function bodyOf({ backgroundCheckId, dataKey, lane, api, bodySealed }: Claim, sealer: Sealer): OrderBody {
+  if (backgroundCheckId === null || dataKey === null || bodySealed === null) throw new Error(`${lane}: nothing to send`)
+  return openBody(openDataKey(sealer, backgroundCheckId, dataKey), lane, api, bodySealed)
+}
+
+export function idsOf({ id, fence, lane, backgroundCheckId }: Claim) {
+  return { id, fence, lane, backgroundCheckId }
+}

@@ -1,0 +1,73 @@
+import { spawn } from 'node:child_process'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { incidents, lives } from '../../src/sandbox/demo/lives.js'
+
+let folder = ''
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bgc-test-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+function startDemo(...args: string[]) {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/sandbox/demo/main.ts', ...args], {
+    env: { ...process.env, TMPDIR: folder },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+  const seen = { out: '', err: '' }
+  child.stdout.on('data', (chunk: Buffer) => {
+    seen.out += String(chunk)
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    seen.err += String(chunk)
+  })
+  return { child, seen, ended }
+}
+
+/** Those of the demo; tsx keeps a cache of its own there. */
+async function leftovers() {
+  return (await readdir(folder)).filter((name) => name.startsWith('bgc-demo-'))
+}
+
+it('declares lives of every kind, each person once', () => {
+  expect(lives).toHaveLength(24)
+  expect(new Set(lives.map((life) => life.candidate)).size).toBe(24)
+  expect(new Set(lives.map((life) => life.ends)).size).toBe(3)
+  expect(new Set(lives.map((life) => life.customer)).size).toBe(2)
+  expect(incidents.map((incident) => incident.atMs)).toEqual(
+    incidents.map((incident) => incident.atMs).toSorted((a, b) => a - b),
+  )
+})
+
+it('brings every order to its end, says so line by line, and leaves nothing behind', { timeout: 100_000 }, async () => {
+  const { seen, ended } = startDemo()
+  const code = await ended
+  expect([code, seen.err]).toEqual([0, ''])
+  expect(seen.out).not.toContain('\u001b')
+  expect(seen.out).toMatch(/^ +\d+\.\d s {2}林晓 +晨星科技 plain +stage 1 of 3$/m)
+  expect(seen.out).toMatch(/^24 of 24 orders ended; /m)
+  expect(seen.out).toMatch(/orders in Feishu +18 completed, 4 canceled by customer, 2 stopped by vendor$/m)
+  expect(seen.out).toMatch(/spoiled on purpose +\d+ server error/)
+  expect(seen.out).toMatch(/promises +none broken/)
+  expect(seen.out).not.toMatch(/missing:|broken:/)
+  expect(await leftovers()).toEqual([])
+})
+
+it('stops in order when it is interrupted', { timeout: 60_000 }, async () => {
+  const { child, seen, ended } = startDemo()
+  child.stdout.on('data', () => {
+    if (/at the vendor/.test(seen.out)) child.kill('SIGINT')
+  })
+  expect([await ended, seen.err]).toEqual([130, ''])
+  expect(await leftovers()).toEqual([])
+})
+
+it('refuses a flag that it does not know', async () => {
+  const { seen, ended } = startDemo('--kep')
+  expect(await ended).toBe(64)
+  expect(seen.err).toContain('usage: npm run demo [-- --keep]')
+})
