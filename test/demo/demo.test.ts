@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { incidents, lives } from '../../src/sandbox/demo/lives.js'
 
 let folder = ''
@@ -25,7 +26,9 @@ function startDemo(...args: string[]) {
   child.stderr.on('data', (chunk: Buffer) => {
     seen.err += String(chunk)
   })
-  return { child, seen, ended }
+  const untilOut = (text: string) =>
+    vi.waitFor(() => expect(seen.out).toContain(text), { timeout: 30_000, interval: 20 })
+  return { child, seen, ended, untilOut }
 }
 
 /** Those of the demo; tsx keeps a cache of its own there. */
@@ -57,11 +60,14 @@ it('brings every order to its end, says so line by line, and leaves nothing behi
   expect(await leftovers()).toEqual([])
 })
 
-it('stops in order when it is interrupted', { timeout: 60_000 }, async () => {
-  const { child, seen, ended } = startDemo()
-  child.stdout.on('data', () => {
-    if (/at the vendor/.test(seen.out)) child.kill('SIGINT')
-  })
+it('stops in order when it is interrupted, also when npm passes the signal on once more', {
+  timeout: 60_000,
+}, async () => {
+  const { child, seen, ended, untilOut } = startDemo()
+  await untilOut('at the vendor')
+  child.kill('SIGINT')
+  await sleep(50)
+  child.kill('SIGINT')
   expect([await ended, seen.err]).toEqual([130, ''])
   expect(await leftovers()).toEqual([])
 })
@@ -70,4 +76,18 @@ it('refuses a flag that it does not know', async () => {
   const { seen, ended } = startDemo('--kep')
   expect(await ended).toBe(64)
   expect(seen.err).toContain('usage: npm run demo [-- --keep]')
+})
+
+it('stays up when it is told to keep everything', { timeout: 100_000 }, async () => {
+  const { child, seen, ended } = startDemo('--keep')
+  await vi.waitFor(() => expect(seen.out).toContain('Everything stays up'), { timeout: 90_000, interval: 100 })
+  const [, url = ''] = /service +(http\S+)/.exec(seen.out) ?? []
+  const [, key = ''] = /API key +(\S+)/.exec(seen.out) ?? []
+  const orders = await fetch(`${url}/v1/orders?limit=200`, { headers: { authorization: `Bearer ${key}` } })
+  const { items } = (await orders.json()) as { items: Array<{ state: string }> }
+  expect(items).toHaveLength(lives.length)
+  expect(new Set(items.map((order) => order.state))).toEqual(new Set(['completed', 'canceled']))
+  child.kill('SIGTERM')
+  expect(await ended).toBe(0)
+  expect(await leftovers()).toEqual([])
 })

@@ -82,6 +82,15 @@ describe('a delivery', () => {
     expect((await read(id)).body['hold']).toBeUndefined()
   })
 
+  it('in a list shows the hold of its own tenant only', async () => {
+    await rows.addOrder(api, '102', 'tk_b')
+    await rows.addDeliveries(api, '101', [rows.stage('101', 'st-1')])
+    await rows.addDeliveries(api, '102', [rows.stage('102', 'st-1')])
+    const hold = await rows.addHold(api, 'tenant', 'tk_b')
+    const items = itemsOf(await api.call('GET', '/v1/deliveries'))
+    expect(items.map((item) => item['hold'])).toEqual([expect.objectContaining({ id: hold }), undefined])
+  })
+
   it('whose request does not open hides neither itself nor its neighbours', async () => {
     const [first = '', second] = await rows.addDeliveries(api, '101', [
       rows.stage('101', 'st-1'),

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { inject } from 'vitest'
+import { expect, inject } from 'vitest'
 import type { Parts } from '../../src/app.js'
 import { readConfig } from '../../src/config.js'
 import { memoryLimiter } from '../../src/flow/to-feishu/limiter/memory.js'
@@ -125,7 +125,7 @@ export function itemsOf({ body }: Reply): Array<Record<string, unknown>> {
 }
 
 /** All pages of a list, `between` two of them something may happen. */
-export async function readPages(api: Api, path: string, between?: (page: number) => Promise<void>) {
+export async function readPages(api: Api, path: string, between?: (page: number) => Promise<unknown>) {
   const items: Array<Record<string, unknown>> = []
   let cursor = ''
   for (let page = 1; ; page += 1) {
@@ -137,3 +137,32 @@ export async function readPages(api: Api, path: string, between?: (page: number)
     await between?.(page)
   }
 }
+
+/** What came in no order of its own, to compare. */
+export function sorted(list: readonly unknown[]): string[] {
+  return list.map(String).toSorted((one, other) => one.localeCompare(other))
+}
+
+/** Runs requests while another transaction holds their rows, and lets go when so many of them wait for it. */
+export async function whileLocked<T>({ parts }: Api, lock: string, waiting: number, run: () => Promise<T>): Promise<T> {
+  const { database } = parts
+  return database.transaction(async (sql) => {
+    await sql.query(lock)
+    const holder = await sql.query('SELECT pg_backend_pid() AS pid')
+    const running = run()
+    // The second to wait for a row waits for the first, not for the holder. Another connection counts, since a
+    // transaction sees the statistics as they were when it looked first.
+    const behind = async () => (await database.pool.query(behindSql, [holder.rows[0].pid])).rows[0].behind
+    await expect.poll(behind, { timeout: 20_000, interval: 10 }).toBe(waiting)
+    await sql.query('COMMIT')
+    return running
+  })
+}
+
+const behindSql = `
+  WITH RECURSIVE behind AS (
+    SELECT $1::int AS pid
+    UNION
+    SELECT a.pid FROM pg_stat_activity a JOIN behind b ON b.pid = ANY(pg_blocking_pids(a.pid))
+  )
+  SELECT count(*)::int - 1 AS behind FROM behind`

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Api, itemsOf, readPages, secrets, startOperators } from './harness.js'
+import { type Api, itemsOf, readPages, secrets, sorted, startOperators, whileLocked } from './harness.js'
 import * as rows from './rows.js'
 
 let api: Api
@@ -37,7 +37,7 @@ describe('an order', () => {
         expect.objectContaining({ state: 'pending' }),
       ],
     })
-    expect(JSON.stringify(body)).not.toMatch(/canary|Canary|13800138000/)
+    expect(JSON.stringify(body)).not.toMatch(rows.personal)
   })
 
   it('that failed says why', async () => {
@@ -76,10 +76,10 @@ describe('the list of orders', () => {
     await rows.addPolledOrder(api, '10100', 'V_1%a')
     await rows.addPolledOrder(api, '10101', 'V-1\\b')
     await rows.addPolledOrder(api, '20200', "V'1")
-    expect((await list('q=101')).toSorted()).toEqual(['10100', '10101'])
+    expect(sorted(await list('q=101'))).toEqual(['10100', '10101'])
     expect(await list('q=10101')).toEqual(['10101'])
     expect(await list('q=0101')).toEqual([])
-    expect((await list('q=V')).toSorted()).toEqual(['10100', '10101', '20200'])
+    expect(sorted(await list('q=V'))).toEqual(['10100', '10101', '20200'])
     expect(await list('q=V_')).toEqual(['10100'])
     expect(await list('q=V_1%25')).toEqual(['10100'])
     expect(await list('q=V-1%5C')).toEqual(['10101'])
@@ -92,7 +92,7 @@ describe('the list of orders', () => {
     await rows.addOrder(api, '101')
     const reply = await api.call('GET', '/v1/orders')
     expect(Object.keys(itemsOf(reply)[0] ?? {})).not.toEqual(expect.arrayContaining(['timeline']))
-    expect(JSON.stringify(reply.body)).not.toMatch(/canary|13800138000|sealed|data_key/i)
+    expect(JSON.stringify(reply.body)).not.toMatch(rows.personal)
   })
 
   it('gives each order once, newest first, while others come in between and times are the same', async () => {
@@ -102,10 +102,8 @@ describe('the list of orders', () => {
       const second = Math.floor(Number(id) / 4)
       await rows.setOrder(api, id, { created_at: new Date(Date.UTC(2026, 0, 1, 0, 0, second % 60, 7)) })
     }
-    const found = idsOf(
-      await readPages(api, '/v1/orders?limit=5', (page) => rows.addOrder(api, String(9000 + page)).then()),
-    )
-    expect(found.toSorted()).toEqual(before)
+    const found = idsOf(await readPages(api, '/v1/orders?limit=5', (page) => rows.addOrder(api, String(9000 + page))))
+    expect(sorted(found)).toEqual(before)
     const newestFirst = before.toSorted(
       (one, other) => Math.floor(Number(other) / 4) - Math.floor(Number(one) / 4) || Number(one) - Number(other),
     )
@@ -180,8 +178,10 @@ describe('retry', () => {
 
   it('at once by two takes effect once', async () => {
     await rows.addFailedOrder(api, '101')
-    const replies = await Promise.all([1, 2, 3].map(() => api.call('POST', '/v1/orders/101/retry')))
-    expect(replies.map((reply) => reply.status).toSorted()).toEqual([202, 409, 409])
+    const replies = await whileLocked(api, 'SELECT 1 FROM orders FOR UPDATE', 3, () =>
+      Promise.all([1, 2, 3].map(() => api.call('POST', '/v1/orders/101/retry'))),
+    )
+    expect(sorted(replies.map((reply) => reply.status))).toEqual(['202', '409', '409'])
   })
 
   it('of an order that did not fail is 409, and so is one that was erased', async () => {
@@ -217,7 +217,7 @@ describe('the vendor’s notice', () => {
     for (const id of ['V-9', 'V-9', `'; DROP TABLE orders; --`, '__proto__']) {
       expect((await changed(id)).status).toBe(202)
     }
-    expect((await remembered()).toSorted()).toEqual([`'; DROP TABLE orders; --`, 'V-9', '__proto__'].toSorted())
+    expect(sorted(await remembered())).toEqual(sorted([`'; DROP TABLE orders; --`, 'V-9', '__proto__']))
     expect(api.hints).toEqual([])
   })
 

@@ -12,7 +12,11 @@ const tenant = { appId: customApp.appId, tenantKey: 'tk_custom' }
 /** No poll by the clock in the time of a test: what is seen was asked for. */
 const seldom = { VENDOR_POLL_MIN_MS: '600000', VENDOR_POLL_MAX_MS: '600000' }
 
-async function orderAtVendor({ feishu, vendor, api }: World): Promise<{ id: string; path: string }> {
+const callsOf = (of: World) => (method: string, path: string) => of.api(method, path)
+
+async function orderAtVendor(of: World): Promise<{ id: string; path: string }> {
+  const { feishu, vendor } = of
+  const api = callsOf(of)
   const { accountId } = feishu.createAccount(tenant)
   const { backgroundCheckId: id } = feishu.createOrder({ ...tenant, accountId })
   await eventually(() => vendor.orderCount(id)).toBe(1)
@@ -22,14 +26,16 @@ async function orderAtVendor({ feishu, vendor, api }: World): Promise<{ id: stri
 }
 
 /** The first poll, right after the placing, is over. */
-async function firstPollIsOver({ api }: World, path: string): Promise<void> {
+async function firstPollIsOver(of: World, path: string): Promise<void> {
+  const api = callsOf(of)
   const inMs = async () => Date.parse(String((await api('GET', path)).body['next_poll_at'])) - Date.now()
   await eventually(inMs).toBeGreaterThan(300_000)
 }
 
 it('asks the vendor at once when an operator wants it, or the vendor says that an order changed', async () => {
   world = await startWorld({ env: seldom })
-  const { feishu, vendor, api } = world
+  const { feishu, vendor } = world
+  const api = callsOf(world)
   const { id, path } = await orderAtVendor(world)
   await firstPollIsOver(world, path)
   vendor.addStage(id, { id: 'st-1', name: '身份核验' })
@@ -52,7 +58,8 @@ it('asks the vendor at once when an operator wants it, or the vendor says that a
 
 it('shows an order that the vendor refused, and a retry leads it out', async () => {
   world = await startWorld()
-  const { feishu, vendor, api } = world
+  const { feishu, vendor } = world
+  const api = callsOf(world)
   vendor.addFault({ match: { operation: 'orders.create' }, times: 1, action: { kind: 'answer', httpStatus: 422 } })
   const { accountId } = feishu.createAccount(tenant)
   const { backgroundCheckId: id } = feishu.createOrder({ ...tenant, accountId })

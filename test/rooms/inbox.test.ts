@@ -4,12 +4,23 @@ import { createInbox } from '../../src/flow/inbox/accept.js'
 import { effects } from '../../src/flow/inbox/effects.js'
 import { startInboxWorker } from '../../src/flow/inbox/worker.js'
 import type { ReceivedEvent } from '../../src/flow/map.js'
-import { openJson } from '../../src/platform/crypto/data-key.js'
 import { keyOfOrder } from '../../src/flow/orders/keys.js'
 import { payloadContext } from '../../src/flow/orders/receive.js'
+import { openJson } from '../../src/platform/crypto/data-key.js'
 import type { Database } from '../../src/platform/database/database.js'
 import type { Started } from '../../src/platform/lifetime.js'
-import { bound, canceled, checkBody, created, eventOf, firstApp, oldEventOf, type Push, push, secondApp } from '../support/pushes.js'
+import {
+  bound,
+  canceled,
+  checkBody,
+  created,
+  eventOf,
+  firstApp,
+  oldEventOf,
+  type Push,
+  push,
+  secondApp,
+} from '../support/pushes.js'
 import { type Receiving, startReceiving } from '../support/receiving.js'
 import { count, freshId, type Ground, layGround, one } from '../support/room.js'
 
@@ -71,7 +82,8 @@ type OrderRow = {
   payload_sealed: Buffer | null
   data_key: Buffer | null
 }
-const orderOf = (id: string) => one<OrderRow>(ground.database, 'SELECT * FROM orders WHERE background_check_id = $1', [id])
+const orderOf = (id: string) =>
+  one<OrderRow>(ground.database, 'SELECT * FROM orders WHERE background_check_id = $1', [id])
 const tasksOf = (id: string) => count(ground.database, 'vendor_tasks WHERE subject = $1', [`order:${id}`])
 const kindsOf = async (id: string) =>
   (
@@ -229,34 +241,42 @@ describe('in any order', () => {
       [account],
     )
     expect(row).toEqual({ name: 'second', state: 'unconfirmed' })
-    expect(await count(ground.database, `vendor_tasks WHERE subject = $1 AND action = 'bind'`, [`account:${account}`])).toBe(1)
+    expect(
+      await count(ground.database, `vendor_tasks WHERE subject = $1 AND action = 'bind'`, [`account:${account}`]),
+    ).toBe(1)
   })
 })
 
 describe('of somebody else', () => {
-  test.each(['created', 'canceled'] as const)('%s for an order of another tenant fails and touches nothing', async (what) => {
-    const id = freshId()
-    await take(eventOf(firstApp, created, checkBody(id)))
-    const before = await orderOf(id)
-    const type = what === 'created' ? created : canceled
-    const foreign = eventOf(firstApp, type, checkBody(id, { account_id: '1' }), { tenant_key: 'tk_other' })
-    await take(foreign)
-    expect(await rowOf(foreign)).toMatchObject({ state: 'failed' })
-    expect((await rowOf(foreign)).error).toContain('background_check_id')
-    expect(await orderOf(id)).toEqual(before)
-    expect(await tasksOf(id)).toBe(1)
-  })
+  test.each(['created', 'canceled'] as const)(
+    '%s for an order of another tenant fails and touches nothing',
+    async (what) => {
+      const id = freshId()
+      await take(eventOf(firstApp, created, checkBody(id)))
+      const before = await orderOf(id)
+      const type = what === 'created' ? created : canceled
+      const foreign = eventOf(firstApp, type, checkBody(id, { account_id: '1' }), { tenant_key: 'tk_other' })
+      await take(foreign)
+      expect(await rowOf(foreign)).toMatchObject({ state: 'failed' })
+      expect((await rowOf(foreign)).error).toContain('background_check_id')
+      expect(await orderOf(id)).toEqual(before)
+      expect(await tasksOf(id)).toBe(1)
+    },
+  )
 
-  test.each(['created', 'canceled'] as const)('%s for an order of another app fails and touches nothing', async (what) => {
-    const id = freshId()
-    await take(eventOf(firstApp, created, checkBody(id)))
-    const before = await orderOf(id)
-    const content = eventOf(secondApp, what === 'created' ? created : canceled, checkBody(id))
-    await receiving.push(push(secondApp, content), `/webhooks/feishu/${secondApp.appId}/events`)
-    await settled()
-    expect(await rowOf(content)).toMatchObject({ state: 'failed' })
-    expect(await orderOf(id)).toEqual(before)
-  })
+  test.each(['created', 'canceled'] as const)(
+    '%s for an order of another app fails and touches nothing',
+    async (what) => {
+      const id = freshId()
+      await take(eventOf(firstApp, created, checkBody(id)))
+      const before = await orderOf(id)
+      const content = eventOf(secondApp, what === 'created' ? created : canceled, checkBody(id))
+      await receiving.push(push(secondApp, content), `/webhooks/feishu/${secondApp.appId}/events`)
+      await settled()
+      expect(await rowOf(content)).toMatchObject({ state: 'failed' })
+      expect(await orderOf(id)).toEqual(before)
+    },
+  )
 
   test('an account of another tenant stays as it is', async () => {
     const account = freshId()
@@ -372,7 +392,11 @@ describe('of an odd shape', () => {
   })
 
   test('numbers beyond PostgreSQL’s integers harm nothing', async () => {
-    const content = eventOf(firstApp, bound, { scope: 1, account_id: freshId(), usage_list: [1, 1e12, 1.5, -1e300, null] })
+    const content = eventOf(firstApp, bound, {
+      scope: 1,
+      account_id: freshId(),
+      usage_list: [1, 1e12, 1.5, -1e300, null],
+    })
     await take(content)
     expect(await rowOf(content)).toMatchObject({ state: 'done' })
   })
@@ -392,7 +416,9 @@ describe('of a store app', () => {
   test('the newest ticket by its own time is kept', async () => {
     const ticket = (app_ticket: string, ts: string) => oldEventOf(firstApp, 'app_ticket', { app_ticket }, { ts })
     await take(ticket('newer', '1767229200.5'), ticket('older', '1767225600.9'), ticket('odd', 'yesterday'))
-    const row = await one<{ ts: string }>(ground.database, 'SELECT ts FROM app_tickets WHERE app_id = $1', [firstApp.appId])
+    const row = await one<{ ts: string }>(ground.database, 'SELECT ts FROM app_tickets WHERE app_id = $1', [
+      firstApp.appId,
+    ])
     expect(row.ts).toBe('1767229200.5')
   })
 
@@ -429,7 +455,11 @@ describe('exactly once', () => {
       .poll(() => count(ground.database, `events WHERE state = 'new'`), { timeout: 20_000, interval: 10 })
       .toBe(0)
     await Promise.all(workers.map((worker) => worker.stop()))
-    const perOrder = await count(ground.database, `timeline WHERE kind = 'received' AND background_check_id = ANY($1)`, [ids])
+    const perOrder = await count(
+      ground.database,
+      `timeline WHERE kind = 'received' AND background_check_id = ANY($1)`,
+      [ids],
+    )
     expect(perOrder).toBe(60)
   })
 

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Inbox } from '../../src/flow/map.js'
 import { encrypt, signatureHeaders } from '../../src/sandbox/feishu/seal.js'
 import { checkBody, created, eventOf, firstApp, oldEventOf, push, secondApp, unsigned } from '../support/pushes.js'
-import { head, rawPeer, type RawPeer } from '../support/raw-http.js'
+import { head, type RawPeer, rawPeer } from '../support/raw-http.js'
 import { defaultPath, maxEventAgeMs, type Receiving, startReceiving } from '../support/receiving.js'
 import { count, freshId, type Ground, layGround } from '../support/room.js'
 
@@ -66,13 +66,15 @@ describe('the table of answers, in its order', () => {
     expect((await raw.answers(1))[0]?.status).toBe(405)
   })
 
-  test.each(['/webhooks/feishu', '/webhooks/feishu/', '/webhooks/feishu/cli_none/events', '/webhooks/feishu/a/b/events'])(
-    '%s is nobody’s path: 404',
-    async (path) => {
-      expect((await receiving.push(push(firstApp, event()), path)).status).toBe(404)
-      expect(await stored()).toBe(0)
-    },
-  )
+  test.each([
+    '/webhooks/feishu',
+    '/webhooks/feishu/',
+    '/webhooks/feishu/cli_none/events',
+    '/webhooks/feishu/a/b/events',
+  ])('%s is nobody’s path: 404', async (path) => {
+    expect((await receiving.push(push(firstApp, event()), path)).status).toBe(404)
+    expect(await stored()).toBe(0)
+  })
 
   test('a body of more than 1 MiB is 413 before anything else is looked at, and one of 1 MiB is read', async () => {
     const encoding: [string, string] = ['Content-Encoding', 'gzip']
@@ -98,7 +100,10 @@ describe('the table of answers, in its order', () => {
       const part = Buffer.alloc(64 * 1024, 0x20)
       for (let index = 0; index < 96; index += 1) {
         const flushed = new Promise((resolve) => {
-          raw.socket.write(chunked ? Buffer.concat([Buffer.from('10000\r\n'), part, Buffer.from('\r\n')]) : part, resolve)
+          raw.socket.write(
+            chunked ? Buffer.concat([Buffer.from('10000\r\n'), part, Buffer.from('\r\n')]) : part,
+            resolve,
+          )
         })
         const failure = await flushed
         expect(failure ?? null).toBeNull()
@@ -109,12 +114,15 @@ describe('the table of answers, in its order', () => {
     },
   )
 
-  test.each(['gzip', 'br', 'deflate, gzip'])('a content encoding (%s) is 415, also with a good signature', async (name) => {
-    const { body, headers } = push(firstApp, event())
-    const answer = await ask([...Object.entries(headers), ['Content-Encoding', name]], body)
-    expect(answer?.status).toBe(415)
-    expect(await stored()).toBe(0)
-  })
+  test.each(['gzip', 'br', 'deflate, gzip'])(
+    'a content encoding (%s) is 415, also with a good signature',
+    async (name) => {
+      const { body, headers } = push(firstApp, event())
+      const answer = await ask([...Object.entries(headers), ['Content-Encoding', name]], body)
+      expect(answer?.status).toBe(415)
+      expect(await stored()).toBe(0)
+    },
+  )
 
   test.each(['', 'x', '[]', '"text"', 'null', '7', '{"encrypt":"x"', '[{"encrypt":"x"}]', '\ufeff{}'])(
     '%j is no JSON object: 400',
@@ -287,7 +295,9 @@ describe('what travels in another way than fetch sends it', () => {
     const spaced = Buffer.from(` { "encrypt" :  "${encrypt(firstApp.encryptKey, JSON.stringify(event()))}" }\n`)
     const headers = signatureHeaders(firstApp.encryptKey, spaced)
     expect((await receiving.push({ body: spaced, headers })).status).toBe(200)
-    expect((await receiving.push({ body: Buffer.from(JSON.stringify(JSON.parse(String(spaced)))), headers })).status).toBe(401)
+    expect(
+      (await receiving.push({ body: Buffer.from(JSON.stringify(JSON.parse(String(spaced)))), headers })).status,
+    ).toBe(401)
   })
 
   test('a header that comes twice makes the signature wrong', async () => {
@@ -326,7 +336,10 @@ describe('what travels in another way than fetch sends it', () => {
     const { body, headers } = push(firstApp, event())
     for (const part of [0, 1, body.length - 1]) {
       const raw = peer()
-      raw.send(head(defaultPath, [...Object.entries(headers), ['Content-Length', String(body.length)]]), body.subarray(0, part))
+      raw.send(
+        head(defaultPath, [...Object.entries(headers), ['Content-Length', String(body.length)]]),
+        body.subarray(0, part),
+      )
       await pause(5)
       raw.end()
       await raw.closed
@@ -338,7 +351,10 @@ describe('what travels in another way than fetch sends it', () => {
   test('a body that does not come is not waited for', async () => {
     const { body, headers } = push(firstApp, event())
     const raw = peer()
-    raw.send(head(defaultPath, [...Object.entries(headers), ['Content-Length', String(body.length)]]), body.subarray(0, 9))
+    raw.send(
+      head(defaultPath, [...Object.entries(headers), ['Content-Length', String(body.length)]]),
+      body.subarray(0, 9),
+    )
     expect((await raw.answers(1))[0]?.status).toBe(408)
     await raw.closed
     expect(await stored()).toBe(0)
@@ -368,14 +384,19 @@ describe('whatever is changed on the way', () => {
     const { body, headers } = push(firstApp, event())
     const names = ['X-Lark-Request-Timestamp', 'X-Lark-Request-Nonce', 'X-Lark-Signature'] as const
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom(...names), fc.nat(), fc.constantFrom(...'0123456789abcdefg'), async (name, at, to) => {
-        const value = String(headers[name])
-        const index = at % value.length
-        const changed = `${value.slice(0, index)}${to}${value.slice(index + 1)}`
-        fc.pre(changed.toLowerCase() !== value.toLowerCase())
-        const answer = await receiving.push({ body, headers: { ...headers, [name]: changed } })
-        expect(answer.status).toBe(401)
-      }),
+      fc.asyncProperty(
+        fc.constantFrom(...names),
+        fc.nat(),
+        fc.constantFrom(...'0123456789abcdefg'),
+        async (name, at, to) => {
+          const value = String(headers[name])
+          const index = at % value.length
+          const changed = `${value.slice(0, index)}${to}${value.slice(index + 1)}`
+          fc.pre(changed.toLowerCase() !== value.toLowerCase())
+          const answer = await receiving.push({ body, headers: { ...headers, [name]: changed } })
+          expect(answer.status).toBe(401)
+        },
+      ),
       { numRuns: 100 },
     )
     expect(await stored()).toBe(0)
@@ -416,7 +437,10 @@ describe('when the inbox cannot answer', () => {
     const { body, headers } = push(firstApp, event())
     const raw = rawPeer(other.port)
     const started = performance.now()
-    raw.send(head(defaultPath, [...Object.entries(headers), ['Content-Length', String(body.length)]]), body.subarray(0, 2))
+    raw.send(
+      head(defaultPath, [...Object.entries(headers), ['Content-Length', String(body.length)]]),
+      body.subarray(0, 2),
+    )
     const late = setTimeout(() => raw.send(body.subarray(2)), 1000)
     expect([503]).toContain((await raw.answers(1))[0]?.status)
     expect(performance.now() - started).toBeLessThan(3000)

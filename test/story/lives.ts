@@ -52,10 +52,10 @@ export async function live(world: Scene, { id, life }: LivedOrder): Promise<void
     feishu.cancelOrder(id)
     return
   }
-  await until(`${id} at the vendor`, () => vendor.orderCount(id) > 0, { timeoutMs: 30_000 })
+  await until(`${id} at the vendor`, () => vendor.orderCount(id) > 0, { timeoutMs: 90_000 })
   if (life !== 'no stages') vendor.addStage(id, { id: 'st-1', name: '身份核验', en_name: 'Identity verified' })
   if (life === 'canceled late') {
-    await until(`${id}: a stage in Feishu`, () => feishu.order(id).stages.length > 0, { timeoutMs: 30_000 })
+    await until(`${id}: a stage in Feishu`, () => feishu.order(id).stages.length > 0, { timeoutMs: 90_000 })
     feishu.cancelOrder(id)
     return
   }

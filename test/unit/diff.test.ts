@@ -21,8 +21,7 @@ class Lane {
     const byId = new Map(this.rows.map((row) => [row.id, row]))
     for (const gone of difference.withdrawn) {
       const row = byId.get(gone)
-      // As the database tells it: whatever is not pending counts as attempted.
-      if (row) Object.assign(row, { state: 'superseded', attempted: true })
+      if (row) Object.assign(row, { state: 'superseded' })
     }
     for (const { id: which, content } of difference.relinked) Object.assign(byId.get(which) ?? {}, { content })
     const waiting = difference.waiting.map(({ id: which, content }): KnownDelivery => {
@@ -142,7 +141,9 @@ describe('what waits', () => {
 
   test('names a stage id that the vendor repeats once', () => {
     const lane = new Lane()
-    expect(notesOf(lane.see(saying('in_progress', [stage('a'), stage('a', { name: 'other' })])))).toContain('stage_repeated')
+    expect(notesOf(lane.see(saying('in_progress', [stage('a'), stage('a', { name: 'other' })])))).toContain(
+      'stage_repeated',
+    )
     expect(lane.waits()).toEqual(['a'])
   })
 })
@@ -243,7 +244,9 @@ describe('an order that the vendor stopped', () => {
 describe('times', () => {
   test('are the vendor’s, raised to one more than the last where they would not increase', () => {
     const lane = new Lane()
-    lane.see(saying('in_progress', [stage('a', { time: at(5) }), stage('b', { time: at(3) }), stage('c', { time: at(5) })]))
+    lane.see(
+      saying('in_progress', [stage('a', { time: at(5) }), stage('b', { time: at(3) }), stage('c', { time: at(5) })]),
+    )
     expect(lane.bodies()).toMatchObject([at(5), at(5) + 1, at(5) + 2].map((time) => ({ stage_time: String(time) })))
   })
 
@@ -329,7 +332,7 @@ describe('whatever the vendor says and whatever is tried in between', () => {
 
   function checkLane(lane: Lane): void {
     const live = lane.rows.filter((row) => row.state !== 'superseded')
-    const names = lane.rows.filter((row) => row.content.api === 'update_progress').map((row) => nameOf(row))
+    const names = live.filter((row) => row.content.api === 'update_progress').map((row) => nameOf(row))
     expect(new Set(names).size).toBe(names.length)
     const times = live.flatMap(({ content }) =>
       content.api === 'update_progress' ? Number(content.body.stage_time) : [],

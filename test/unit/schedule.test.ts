@@ -24,11 +24,17 @@ test('while nothing changes the interval grows from the minimum to the maximum a
 
 test('an interval never leaves its bounds, also where both are the same', () => {
   fc.assert(
-    fc.property(fc.nat(), fc.boolean(), fc.integer({ min: 1, max: 1e7 }), fc.nat(1e7), (interval, changed, minMs, more) => {
-      const next = nextInterval(interval, changed, { minMs, maxMs: minMs + more })
-      expect(next).toBeGreaterThanOrEqual(minMs)
-      expect(next).toBeLessThanOrEqual(minMs + more)
-    }),
+    fc.property(
+      fc.nat(),
+      fc.boolean(),
+      fc.integer({ min: 1, max: 1e7 }),
+      fc.nat(1e7),
+      (interval, changed, minMs, more) => {
+        const next = nextInterval(interval, changed, { minMs, maxMs: minMs + more })
+        expect(next).toBeGreaterThanOrEqual(minMs)
+        expect(next).toBeLessThanOrEqual(minMs + more)
+      },
+    ),
   )
 })
 

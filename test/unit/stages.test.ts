@@ -32,7 +32,11 @@ describe('stage ids', () => {
 
 describe('bodies', () => {
   test('of a stage carry what the contract names', () => {
-    const shaped = progressOf(id, stage('st-1', { name: '学历', enName: 'Education', result: '绿灯', reports: [report('r.pdf', 'https://x')] }), at(1))
+    const shaped = progressOf(
+      id,
+      stage('st-1', { name: '学历', enName: 'Education', result: '绿灯', reports: [report('r.pdf', 'https://x')] }),
+      at(1),
+    )
     expect(shaped).toEqual({
       body: {
         background_check_id: id,
@@ -58,7 +62,10 @@ describe('bodies', () => {
 
   test('have a final result without reports', () => {
     const shaped = resultOf(id, { result: 'clear', time: at(1), reports: [] }, at(1))
-    expect(shaped).toEqual({ body: { background_check_id: id, result: 'clear', result_time: String(at(1)) }, notes: [] })
+    expect(shaped).toEqual({
+      body: { background_check_id: id, result: 'clear', result_time: String(at(1)) },
+      notes: [],
+    })
   })
 
   test('are cut at a hundred characters, at twenty reports and by links of 2048, and say so without the text', () => {
@@ -70,17 +77,29 @@ describe('bodies', () => {
     expect([...(shaped.body.result ?? '')]).toHaveLength(100)
     expect(shaped.body.report_file_list).toHaveLength(20)
     expect(JSON.stringify(shaped.notes)).not.toContain('😀')
-    expect(notesOf(shaped).toSorted()).toEqual(['report_left_out', 'value_shortened', 'value_shortened', 'value_shortened'])
+    expect(notesOf(shaped).toSorted()).toEqual([
+      'report_left_out',
+      'value_shortened',
+      'value_shortened',
+      'value_shortened',
+    ])
     const fits = progressOf(id, stage('a', { name: '😀'.repeat(100), reports: [report('x', 'u'.repeat(2048))] }), at(1))
     expect(fits.notes).toEqual([])
   })
 })
 
 test('the content of a body is all of it but times and links', () => {
-  const body = (more: object) => progressOf(id, stage('a', { result: 'ok', reports: [report('x')], ...more }), at(1)).body
+  const body = (more: object) =>
+    progressOf(id, stage('a', { result: 'ok', reports: [report('x')], ...more }), at(1)).body
   const same = contentOf(body({}))
   expect(contentOf(body({ reports: [report('x', 'https://other')] }))).toBe(same)
   expect(contentOf({ ...body({}), stage_time: '1' })).toBe(same)
-  for (const more of [{ name: 'n' }, { enName: 'e' }, { result: 'r' }, { reports: [report('y')] }, { reports: [report('x'), report('x')] }])
+  for (const more of [
+    { name: 'n' },
+    { enName: 'e' },
+    { result: 'r' },
+    { reports: [report('y')] },
+    { reports: [report('x'), report('x')] },
+  ])
     expect(contentOf(body(more))).not.toBe(same)
 })

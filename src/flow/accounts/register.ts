@@ -17,6 +17,8 @@ export async function registerAccount(
   origin: Origin,
   account: AccountToBind,
 ): Promise<Effect> {
+  // Task before account, as the settlement of a binding locks them.
+  await sql.query('SELECT 1 FROM vendor_tasks WHERE subject = $1 FOR UPDATE', [taskOfAccount(account.accountId)])
   const kept = await sql.query(
     `INSERT INTO accounts (account_id, app_id, tenant_key, name, usage_list, custom_fields_sealed, state)
      VALUES ($1, $2, $3, $4, $5, $6, 'unconfirmed')

@@ -24,8 +24,14 @@ export const effects: Readonly<Record<string, EffectOf>> = {
   'hire.eco_background_check.created_v1': ofTenant('header', createCheck),
   'hire.eco_background_check.canceled_v1': ofTenant('header', cancelCheck),
   app_ticket: keepTicket,
-  app_open: ofTenant('event', tenantEvent(() => 'active')),
-  app_uninstalled: ofTenant('event', tenantEvent(() => 'uninstalled')),
+  app_open: ofTenant(
+    'event',
+    tenantEvent(() => 'active'),
+  ),
+  app_uninstalled: ofTenant(
+    'event',
+    tenantEvent(() => 'uninstalled'),
+  ),
   app_status_change: ofTenant('event', tenantEvent(stateOfStatus)),
 }
 

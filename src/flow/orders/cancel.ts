@@ -75,9 +75,12 @@ async function tellVendor(sql: Sql, sealer: Sealer, id: string, order: LockedOrd
      WHERE subject = $1`,
     [taskOfOrder(id), sealed],
   )
-  if (turned.rowCount === 1 || order.vendor_order_id === null) return
+  // A placing that was given up may have reached the vendor all the same: the vendor is asked.
+  if (turned.rowCount === 1 || (order.vendor_order_id === null && order.state !== 'failed')) return
+  // A claim of an earlier task may still be under way: the fences of the two must not meet.
   await sql.query(
-    `INSERT INTO vendor_tasks (subject, action, tenant_key, reason_sealed) VALUES ($1, 'cancel', $2, $3)`,
+    `INSERT INTO vendor_tasks (subject, action, tenant_key, reason_sealed, fence)
+     VALUES ($1, 'cancel', $2, $3, floor(random() * 1e9)::int)`,
     [taskOfOrder(id), order.tenant_key, sealed],
   )
 }

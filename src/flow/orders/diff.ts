@@ -51,7 +51,7 @@ export function diffOrder(id: string, known: readonly KnownDelivery[], vendor: V
   const draft = new Draft(id, known, now)
   const stages = uniqueStages(vendor.stages, draft)
   if (vendor.status === 'canceled') {
-    const last = terminatedStage(stages, now, withdrawnStages(known))
+    const last = terminatedStage(stages, now)
     if (last !== null) stages.push(last)
   }
   draft.keepVanished(stages)
@@ -59,13 +59,6 @@ export function diffOrder(id: string, known: readonly KnownDelivery[], vendor: V
   if (vendor.status === 'completed' && vendor.result) draft.result(vendor.result)
   if (vendor.status === 'canceled') draft.cancel()
   return draft.finish(stages.length > 0)
-}
-
-/** A stage id is used once, also by a delivery that was withdrawn. */
-function withdrawnStages(known: readonly KnownDelivery[]): string[] {
-  return known.flatMap(({ content, state }) =>
-    content.api === 'update_progress' && state === 'superseded' ? content.body.stage_id : [],
-  )
 }
 
 function uniqueStages(stages: readonly VendorStage[], draft: Draft): VendorStage[] {

@@ -122,8 +122,8 @@ async function recordChange(options: FeedOptions, order: VendorOrder): Promise<v
       await sql.query('DELETE FROM poll_schedule WHERE background_check_id = $1', [id])
     } else {
       await sql.query(
-        `UPDATE poll_schedule SET fence = fence + 1, claimed = false, nudged = false, fingerprint = $2, interval_ms = $3,
-           due_at = now() + $3 * interval '1 ms' WHERE background_check_id = $1`,
+        `UPDATE poll_schedule SET fence = fence + 1, claimed = false, nudged = false, fingerprint = $2, interval_ms = $3::int,
+           due_at = now() + $3::int * interval '1 ms' WHERE background_check_id = $1`,
         [id, fingerprintOf(order), options.terms.maxMs],
       )
     }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Database } from '../../platform/database/database.js'
 import { fairClaimSql } from '../../platform/database/fair-claim.js'
@@ -43,6 +44,8 @@ export type PollOutcome = 'changed' | 'unchanged' | 'unknown' | 'failed'
 const batchSize = 100
 const mostPerClaim = 500
 const longestScanMs = 1000
+/** A poll that failed is tried again after the backoff of this attempt, or after its interval if that is shorter. */
+const failingPollAttempt = 5
 
 const claimSql = fairClaimSql({
   table: 'poll_schedule',
@@ -56,7 +59,9 @@ const claimSql = fairClaimSql({
 export function startPoller(options: PollerOptions): Loop {
   const { database, log, concurrency, terms } = options
   const running = new Map<Promise<void>, string>()
-  const aborted = new AbortController()
+  // Calls in flight are not broken off by a stop: they end by their timeout and settle.
+  const { signal } = new AbortController()
+  setMaxListeners(0, signal)
   const scanMs = Math.min(longestScanMs, Math.max(10, Math.round(terms.minMs / 4)))
   const loop = startLoop({
     name: 'poll',
@@ -70,7 +75,7 @@ export function startPoller(options: PollerOptions): Loop {
       const wanted = canBatch ? Math.min(mostPerClaim, free * batchSize) : free
       const claimed = await claim(database, wanted, options, canBatch ? [] : [...running.values()])
       for (const group of canBatch ? groupsOf(claimed, batchSize) : claimed.map((order) => [order])) {
-        const run = pollGroup(options, group, aborted.signal)
+        const run = pollGroup(options, group, signal)
           .catch((failure: unknown) => {
             // The lease brings these orders back; a poll is only a read.
             options.onFailure?.('poll-group')
@@ -214,27 +219,25 @@ async function settleUnknown(options: PollerOptions, order: ClaimedOrder): Promi
   options.onPolled?.('unknown', 1)
 }
 
+/** Tried again soon when that may help, since somebody may be waiting for the change; the breaker spares a dead vendor. */
 async function settleFailure(options: PollerOptions, group: ClaimedOrder[], failure: VendorFailure): Promise<void> {
   const random = options.random ?? Math.random
-  if (failure.kind === 'final' || (failure.kind === 'retry' && isUnreadable(failure))) {
-    for (const order of group) {
-      await flagOrder(options.database.pool, order.id, 'poll_refused')
-    }
+  const refused = failure.kind === 'final' || (failure.kind === 'retry' && isUnreadable(failure))
+  if (refused) {
+    for (const order of group) await flagOrder(options.database.pool, order.id, 'poll_refused')
   }
-  const inMs = failure.kind === 'retry' && failure.retryAfterMs !== undefined ? failure.retryAfterMs : undefined
+  const askedMs = failure.kind === 'retry' ? failure.retryAfterMs : undefined
+  const soonMs = vendorRetryMs(failingPollAttempt, random())
+  const waitMs = ({ intervalMs }: ClaimedOrder) =>
+    askedMs ??
+    (refused
+      ? withJitter(Math.max(intervalMs, soonMs), random())
+      : Math.min(Math.max(intervalMs, options.terms.minMs), soonMs))
   await options.database.pool.query(
     `UPDATE poll_schedule s SET claimed = false, nudged = false, due_at = now() + w.ms * interval '1 ms'
      FROM unnest($1::text[], $2::int[], $3::float8[]) AS w (id, fence, ms)
      WHERE s.background_check_id = w.id AND s.fence = w.fence`,
-    [
-      group.map((order) => order.id),
-      group.map((order) => order.fence),
-      group.map(
-        (order) =>
-          inMs ??
-          Math.max(withJitter(order.intervalMs, random()), Math.min(options.terms.maxMs, vendorRetryMs(2, random()))),
-      ),
-    ],
+    [group.map((order) => order.id), group.map((order) => order.fence), group.map(waitMs)],
   )
   options.onPolled?.('failed', group.length)
   const line = {

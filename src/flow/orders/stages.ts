@@ -64,15 +64,11 @@ const terminated = 'terminated'
 const stopped = { name: '已终止', enName: 'Terminated' }
 
 /** The last stage of an order that the vendor stopped; `null` where the vendor's own last stage says so already. */
-export function terminatedStage(
-  stages: readonly VendorStage[],
-  time: number,
-  usedIds: readonly string[],
-): VendorStage | null {
+export function terminatedStage(stages: readonly VendorStage[], time: number): VendorStage | null {
   const last = stages.at(-1)
   const said = last?.name.trim() === stopped.name || last?.enName?.trim().toLowerCase() === stopped.enName.toLowerCase()
   if (said) return null
-  const used = new Set([...usedIds, ...stages.map((stage) => stageIdOf(stage.id))])
+  const used = new Set(stages.map((stage) => stageIdOf(stage.id)))
   let id = terminated
   for (let next = 2; used.has(id); next += 1) id = `${terminated}-${next}`
   return { id, ...stopped, time, reports: [] }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Database, Sql } from '../../platform/database/database.js'
 import { fairClaimSql } from '../../platform/database/fair-claim.js'
 import type { Logger } from '../../platform/logger.js'
@@ -48,7 +49,9 @@ const claimSql = fairClaimSql({
 export function startTaskWorker(options: TaskWorkerOptions): Loop {
   const { database, log, concurrency } = options
   const running = new Map<VendorTask, Promise<void>>()
-  const aborted = new AbortController()
+  // Calls in flight are not broken off by a stop: they end by their timeout and settle.
+  const { signal } = new AbortController()
+  setMaxListeners(0, signal)
   const loop = startLoop({
     name: 'vendor-tasks',
     everyMs: 1000,
@@ -59,7 +62,7 @@ export function startTaskWorker(options: TaskWorkerOptions): Loop {
       if (free <= 0) return 1000
       const claimed = await claim(database, free, options, [...running.keys()])
       for (const task of claimed) {
-        const run = options.run[task.action](task, aborted.signal)
+        const run = options.run[task.action](task, signal)
           .catch((failure: unknown) => onCrash(options, task, failure))
           .finally(() => {
             running.delete(task)

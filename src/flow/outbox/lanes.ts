@@ -34,7 +34,7 @@ export async function readyHeads(sql: Sql, lanes: readonly string[]): Promise<nu
      )
      UPDATE deliveries d SET due_at = CASE WHEN heads.id IS NULL THEN NULL ELSE now() END
      FROM deliveries w LEFT JOIN heads ON heads.id = w.id
-     WHERE d.id = w.id AND w.lane = ANY($1) AND w.state = 'pending' AND (w.due_at IS NULL) = (heads.id IS NOT NULL)
+     WHERE d.id = w.id AND d.state = 'pending' AND w.lane = ANY($1) AND w.state = 'pending' AND (w.due_at IS NULL) = (heads.id IS NOT NULL)
      RETURNING d.bucket_id, d.due_at`,
     [lanes],
   )

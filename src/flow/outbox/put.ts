@@ -22,7 +22,10 @@ export interface LaneDelivery {
   seenAt: number
 }
 
-/** Every delivery of an order, in the order of its lane. */
+/**
+ * Every delivery of an order, in the order of its lane. The rows are locked: a pump passes over what is about to be
+ * rewritten, and what a pump has claimed already reads as attempted.
+ */
 export async function readLane(sql: Sql, lane: OrderLane): Promise<LaneDelivery[]> {
   const name = laneOfOrder(lane.backgroundCheckId)
   const found = await sql.query<{
@@ -33,8 +36,9 @@ export async function readLane(sql: Sql, lane: OrderLane): Promise<LaneDelivery[
     seen_at: Date
     body_sealed: Buffer
   }>(
-    `SELECT id, api, state, seen_at, body_sealed, state <> 'pending' OR last_call_at IS NOT NULL AS attempted
-     FROM deliveries WHERE lane = $1 AND body_sealed IS NOT NULL ORDER BY seq`,
+    `SELECT id, api, state, seen_at, body_sealed,
+       state NOT IN ('pending', 'superseded') OR last_call_at IS NOT NULL OR ambiguous AS attempted
+     FROM deliveries WHERE lane = $1 AND body_sealed IS NOT NULL ORDER BY seq FOR UPDATE`,
     [name],
   )
   return found.rows.map((row) => ({
@@ -89,11 +93,12 @@ export async function putWaiting(
   return readyHeads(sql, [name])
 }
 
-/** Deliveries that wait for nothing any more. The caller holds the lane. */
+/** Deliveries that wait for nothing any more; Feishu never saw their stage ids. The caller holds the lane. */
 export async function withdraw(sql: Sql, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return
   await sql.query(
-    `UPDATE deliveries SET state = 'superseded', due_at = NULL, settled_at = now() WHERE id = ANY($1) AND state = 'pending'`,
+    `UPDATE deliveries SET state = 'superseded', due_at = NULL, stage_id = NULL, settled_at = now()
+     WHERE id = ANY($1) AND state = 'pending'`,
     [ids],
   )
 }

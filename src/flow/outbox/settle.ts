@@ -151,7 +151,12 @@ async function endOrders(sql: Sql, rows: readonly SettledRow[], state: string): 
        ORDER BY background_check_id FOR UPDATE)`,
     [ids, state],
   )
-  await sql.query('DELETE FROM poll_schedule WHERE background_check_id = ANY($1)', [ids])
+  await sql.query(
+    `DELETE FROM poll_schedule WHERE background_check_id IN (
+       SELECT background_check_id FROM poll_schedule WHERE background_check_id = ANY($1)
+       ORDER BY background_check_id FOR UPDATE)`,
+    [ids],
+  )
 }
 
 async function flagDead(sql: Sql, rows: readonly SettledRow[]): Promise<void> {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import type { Database } from '../../platform/database/database.js'
 import { type Bucket, knownUses, renewEpoch } from '../outbox/claim.js'
 import type { KnownUse, Limiter, RateWindow, Slot } from './limiter/limiter.js'
@@ -34,6 +35,7 @@ export interface SlotSourceOptions {
 
 const mostRebuilds = 5
 const tryLaterMs = 200
+const rebuildMs = 25
 
 export function createSlotSource(options: SlotSourceOptions): SlotSource {
   const { database, limiter, windowsOf, timeoutMs } = options
@@ -49,7 +51,11 @@ export function createSlotSource(options: SlotSourceOptions): SlotSource {
       const used = bucket.epoch
       const fresh = randomBytes(9).toString('base64url')
       bucket.epoch = await renewEpoch(database.pool, bucket.id, used, fresh)
-      if (bucket.epoch !== fresh) continue
+      if (bucket.epoch !== fresh) {
+        // Another process is rebuilding it: what it needs is a moment, not a second rebuild.
+        await setTimeout(rebuildMs)
+        continue
+      }
       const but = calls.map((call) => call.id)
       const uses = await usesOf(bucket, windows, but, used)
       if (await limiter.rebuild(nameOf(bucket), grant, uses, { windows, timeoutMs, epoch: bucket.epoch }))

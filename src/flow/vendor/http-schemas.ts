@@ -10,6 +10,7 @@ import type { BoundAccount, Capabilities, VendorOrder } from './adapter.js'
 const orderId = z
   .string()
   .min(1, 'expected an id, got an empty string')
+  .max(256, 'expected an id of up to 256 characters, got a longer one')
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'expected an id, got a string with control characters')
   .refine((id) => id !== '.' && id !== '..', 'expected an id, got a step in a path')
 

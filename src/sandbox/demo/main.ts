@@ -1,15 +1,9 @@
 import { explain } from '../../cli/explain.js'
+import { untilSignal } from '../../cli/until-signal.js'
 import { exit, runDemo } from './demo.js'
 
 const leaving = new AbortController()
-
-function leave(): void {
-  // Asked twice, nothing is waited for.
-  if (leaving.signal.aborted) process.exit(exit.interrupted)
-  leaving.abort()
-}
-
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, leave)
+void untilSignal(['SIGINT', 'SIGTERM', 'SIGHUP']).then(() => leaving.abort())
 // The reader of a pipe has gone.
 process.stdout.on('error', () => leaving.abort())
 

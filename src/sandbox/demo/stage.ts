@@ -48,6 +48,8 @@ export const demoApps: Record<'store' | 'custom', SandboxApp> = {
 }
 const vendorKey = 'demo-vendor-key'
 const warningsKept = 20
+/** Feishu is asked so soon whether it took a call whose answer was lost; the service in production has more patience. */
+const lookAfterMs = [500, 1000, 2000]
 
 export async function startStage(): Promise<Stage> {
   const lifetime = new Lifetime()
@@ -68,7 +70,7 @@ async function fillStage(lifetime: Lifetime): Promise<Stage> {
   const log = createLogger('info', keepLog(lifetime, logFile, warnings))
   const apiKey = randomBytes(24).toString('base64url')
   const config = readDemoConfig({ feishuUrl: feishu.url, vendorUrl: vendor.url, folder, apiKey })
-  const app = await lifetime.start(startApp(config, log))
+  const app = await lifetime.start(startApp(config, log, { lookAfterMs }))
   const url = `http://127.0.0.1:${app.port}`
   for (const { appId } of Object.values(demoApps)) feishu.setEventUrl(appId, `${url}/webhooks/feishu/${appId}/events`)
   return { feishu, vendor, url, apiKey, folder, logFile, warnings, stop: () => lifetime.stop() }

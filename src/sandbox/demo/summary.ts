@@ -45,7 +45,8 @@ function line(name: string, content: string): string {
   const lines = ['']
   for (const part of (content || 'none').split(/(?<=, )/)) {
     const last = lines.length - 1
-    if (widthOf(`${lines[last]}${part}`.trimEnd()) > lineColumns - nameColumns) lines.push(part)
+    const full = widthOf(`${lines[last]}${part}`.trimEnd()) > lineColumns - nameColumns
+    if (full && lines[last] !== '') lines.push(part)
     else lines[last] += part
   }
   const indent = `\n${' '.repeat(nameColumns)}`
@@ -102,7 +103,7 @@ function worst(windows: readonly WorstWindow[]): string {
 function describe(bucket: string): string {
   const [, tenantKey, api] = bucket.split('|')
   const customer = Object.values(customers).find((one) => one.tenantKey === tenantKey)
-  return `${customer?.name ?? tenantKey} ${api}`
+  return `${customer?.name ?? tenantKey} ${api?.replace('background_check_', '')}`
 }
 
 function promises(feishu: SandboxFeishu, { violations }: Verdict): string {

@@ -1,0 +1,388 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { OrderBody } from '../../src/flow/map.js'
+import { keyOfOrder } from '../../src/flow/orders/keys.js'
+import { contentOf } from '../../src/flow/orders/stages.js'
+import { openBody } from '../../src/flow/outbox/bodies.js'
+import type { Claim } from '../../src/flow/outbox/claim.js'
+import { lockLane } from '../../src/flow/outbox/lanes.js'
+import { putWaiting, readLane } from '../../src/flow/outbox/put.js'
+import type { VendorOrder } from '../../src/flow/vendor/adapter.js'
+import { again, type DeliveryRow, dead, delivered, handedBack, lanesOn, origin } from '../support/lane-room.js'
+import { freshId, type Ground, layGround, one } from '../support/room.js'
+import { report, saying, stage } from '../support/vendor-words.js'
+
+let ground: Ground
+let lanes: ReturnType<typeof lanesOn>
+
+beforeAll(async () => {
+  ground = await layGround()
+  lanes = lanesOn(ground)
+})
+
+afterAll(() => ground.stop())
+
+beforeEach(async () => {
+  await ground.database.pool.query('TRUNCATE deliveries, lanes, orders, timeline, vendor_tasks, poll_schedule')
+})
+
+const stateOf = async (id: string) =>
+  (await one<{ state: string }>(ground.database, 'SELECT state FROM orders WHERE background_check_id = $1', [id])).state
+const attentionOf = async (id: string) =>
+  (
+    await one<{ attention: string[] }>(ground.database, 'SELECT attention FROM orders WHERE background_check_id = $1', [
+      id,
+    ])
+  ).attention
+const statesOf = async (id: string) => (await lanes.rows(id)).map((row) => row.state)
+
+async function bodyOf(row: Pick<DeliveryRow, 'lane' | 'api' | 'body_sealed'>): Promise<OrderBody['body']> {
+  const id = row.lane.slice('order:'.length)
+  const order = await one<{ data_key: Buffer }>(
+    ground.database,
+    'SELECT data_key FROM orders WHERE background_check_id = $1',
+    [id],
+  )
+  return openBody(keyOfOrder(ground.sealer, id, order.data_key), row.lane, row.api, row.body_sealed).body
+}
+
+describe('a lane', () => {
+  test('lets its head be claimed, and the next one when the head is settled', async () => {
+    const id = await lanes.place()
+    const { buckets } = await lanes.record(id, saying('completed', [stage('a'), stage('b')]))
+    expect(buckets).toHaveLength(1)
+    const first = await lanes.claim()
+    expect(first.map((claim) => claim.stageId)).toEqual(['a'])
+    expect(first[0]).toMatchObject({ attempts: 0, ambiguous: false, othersWait: true, orderState: 'reported' })
+    expect(await lanes.claim()).toEqual([])
+    expect((await lanes.settle(first, delivered)).buckets).toHaveLength(1)
+    expect((await lanes.claim()).map((claim) => claim.stageId)).toEqual(['b'])
+  })
+
+  test('keeps its head through a retry, and nothing overtakes it', async () => {
+    const id = await lanes.place()
+    await lanes.record(id, saying('in_progress', [stage('a'), stage('b')]))
+    await lanes.settle(await lanes.claim(), { to: 'pending', inMs: 3_600_000, attempt: 1, ambiguous: true })
+    expect(await lanes.claim()).toEqual([])
+    await lanes.ripen()
+    expect(await lanes.claim()).toMatchObject([{ stageId: 'a', attempts: 1, ambiguous: true }])
+  })
+
+  test('goes on behind a dead delivery, and its order is flagged', async () => {
+    const id = await lanes.place()
+    await lanes.record(id, saying('in_progress', [stage('a'), stage('b')]))
+    await lanes.settle(await lanes.claim(), dead)
+    expect((await lanes.claim()).map((claim) => claim.stageId)).toEqual(['b'])
+    expect(await attentionOf(id)).toEqual(['delivery_dead'])
+  })
+
+  test('a result that Feishu took completes the order and ends its polls; one that waits for approval does not', async () => {
+    const [done, held] = [await lanes.place(), await lanes.place()]
+    for (const id of [done, held]) {
+      await ground.database.pool.query(
+        'INSERT INTO poll_schedule (background_check_id, tenant_key, interval_ms) VALUES ($1, $2, 0)',
+        [id, origin.tenantKey],
+      )
+      await lanes.record(id, saying('completed', []))
+    }
+    const claims = await lanes.claim()
+    const of = (id: string) => claims.filter((claim) => claim.backgroundCheckId === id)
+    await lanes.settle(of(done), delivered)
+    await lanes.settle(of(held), { to: 'delivered', confirmed: true, heldForApproval: true })
+    expect(await stateOf(done)).toBe('completed')
+    expect(await stateOf(held)).toBe('reported')
+  })
+
+  test('a cancel that Feishu took ends the order', async () => {
+    const id = await lanes.place()
+    await lanes.record(id, saying('canceled', []))
+    await lanes.settle(await lanes.claim(), delivered)
+    await lanes.settle(await lanes.claim(), delivered)
+    expect(await stateOf(id)).toBe('canceled')
+    expect(await lanes.record(id, saying('in_progress', [stage('late')]))).toEqual({ buckets: [], ended: true })
+    expect(await lanes.rows(id)).toHaveLength(2)
+  })
+})
+
+describe('a fence that is old', () => {
+  test('changes nothing: a claim that ran out was taken by somebody else', async () => {
+    const id = await lanes.place()
+    await lanes.record(id, saying('in_progress', [stage('a'), stage('b')]))
+    const old = await lanes.claim()
+    await lanes.crash()
+    const young = await lanes.claim()
+    expect(young).toMatchObject([{ stageId: 'a', ambiguous: true, attempts: 1 }])
+    const before = await lanes.rows(id)
+    for (const outcome of [delivered, again, handedBack, dead]) {
+      expect((await lanes.settle(old, outcome)).settled).toEqual([])
+    }
+    expect(await lanes.rows(id)).toEqual(before)
+    await lanes.settle(young, delivered)
+    expect(await statesOf(id)).toEqual(['delivered', 'pending'])
+  })
+
+  test('nor does a settlement that comes twice', async () => {
+    const id = await lanes.place()
+    await lanes.record(id, saying('in_progress', [stage('a')]))
+    const claims = await lanes.claim()
+    await lanes.settle(claims, delivered)
+    expect((await lanes.settle(claims, dead)).settled).toEqual([])
+    expect(await statesOf(id)).toEqual(['delivered'])
+  })
+})
+
+describe('a cancel', () => {
+  test('supersedes all that waits, and what is handed back after it', async () => {
+    const id = await lanes.place()
+    await lanes.record(id, saying('completed', [stage('a'), stage('b')]))
+    const claims = await lanes.claim()
+    await lanes.cancel(id)
+    expect(await statesOf(id)).toEqual(['sending', 'superseded', 'superseded'])
+    await lanes.settle(claims, again)
+    expect(await statesOf(id)).toEqual(['superseded', 'superseded', 'superseded'])
+    expect(await lanes.claim()).toEqual([])
+    expect((await lanes.rows(id)).filter((row) => row.due_at !== null)).toEqual([])
+  })
+
+  test('leaves the answer of what was under way as it is', async () => {
+    const id = await lanes.place()
+    await lanes.record(id, saying('in_progress', [stage('a')]))
+    const claims = await lanes.claim()
+    await lanes.cancel(id)
+    await lanes.settle(claims, delivered)
+    expect(await statesOf(id)).toEqual(['delivered'])
+    expect(await stateOf(id)).toBe('canceled')
+  })
+
+  test('is not undone by a result that Feishu took meanwhile, and no poll fills the lane again', async () => {
+    const id = await lanes.place()
+    await lanes.record(id, saying('completed', []))
+    const claims = await lanes.claim()
+    await lanes.cancel(id)
+    await lanes.settle(claims, delivered)
+    expect(await stateOf(id)).toBe('canceled')
+    await lanes.record(id, saying('completed', [stage('late')]))
+    expect(await statesOf(id)).toEqual(['delivered'])
+  })
+})
+
+describe('what had an attempt', () => {
+  test('is not rewritten, also when the process died with it and its claim was handed back', async () => {
+    const id = await lanes.place()
+    await lanes.record(id, saying('in_progress', [stage('a')]))
+    await lanes.claim()
+    await lanes.crash()
+    await lanes.settle(await lanes.claim(), handedBack, null)
+    const [before] = await lanes.rows(id)
+    await lanes.record(
+      id,
+      saying('in_progress', [stage('first'), stage('a', { name: 'changed', time: 1_767_400_000_000 })]),
+    )
+    const rows = await lanes.rows(id)
+    expect(rows.map((row) => row.stage_id)).toEqual(['a', 'first'])
+    expect(rows[0]).toMatchObject({ stage_time: before?.stage_time, body_sealed: before?.body_sealed })
+    expect(await attentionOf(id)).toContain('changed_after_sent')
+  })
+
+  test('takes newer links for its next attempt', async () => {
+    const id = await lanes.place()
+    await lanes.record(id, saying('in_progress', [stage('a', { reports: [report('x', 'https://old.example')] })]))
+    await lanes.settle(await lanes.claim(), again)
+    await lanes.record(id, saying('in_progress', [stage('a', { reports: [report('x', 'https://new.example')] })]))
+    const [row] = await lanes.rows(id)
+    expect(JSON.stringify(row && (await bodyOf(row)))).toContain('new.example')
+  })
+
+  test('is not what waits for a limit: that is replaced by what the vendor says now', async () => {
+    const id = await lanes.place()
+    await lanes.record(id, saying('in_progress', [stage('a')]))
+    await lanes.settle(await lanes.claim(), handedBack, null)
+    await lanes.record(id, saying('in_progress', [stage('a', { name: 'better' })]))
+    const [row] = await lanes.rows(id)
+    expect(row && (await bodyOf(row))).toMatchObject({ stage_name: 'better' })
+  })
+})
+
+describe('a lane that is being laid anew', () => {
+  test('cannot be claimed from before it is written', async () => {
+    const id = await lanes.place()
+    await lanes.record(id, saying('in_progress', [stage('a')]))
+    const order = await one<{ data_key: Buffer }>(
+      ground.database,
+      'SELECT data_key FROM orders WHERE background_check_id = $1',
+      [id],
+    )
+    await ground.database.transaction(async (sql) => {
+      const state = await lockLane(sql, `order:${id}`)
+      const lane = { backgroundCheckId: id, ...origin, key: keyOfOrder(ground.sealer, id, order.data_key), state }
+      const [known] = await readLane(sql, lane)
+      expect(await lanes.claim()).toEqual([])
+      if (known?.content.api !== 'update_progress') throw new Error('expected the stage')
+      const content = { ...known.content, body: { ...known.content.body, stage_name: 'better' } }
+      await putWaiting(sql, lane, [{ id: known.id, content }], 0)
+    })
+    const [claim] = await lanes.claim()
+    const row = { lane: claim?.lane ?? '', api: claim?.api ?? '', body_sealed: claim?.bodySealed ?? Buffer.alloc(0) }
+    expect(await bodyOf(row)).toMatchObject({ stage_name: 'better' })
+  })
+
+  test('may take back a stage of our own and lay it again', async () => {
+    const id = await lanes.place()
+    for (let turn = 0; turn < 3; turn += 1) {
+      await lanes.record(id, saying('canceled', [stage('a')]))
+      await lanes.record(id, saying('in_progress', [stage('a')]))
+    }
+    await lanes.record(id, saying('canceled', [stage('a')]))
+    const waiting = (await lanes.rows(id)).filter((row) => row.state === 'pending')
+    expect(waiting.map((row) => row.stage_id ?? row.api)).toEqual(['a', 'terminated', 'cancel'])
+  })
+})
+
+describe('whatever happens at once on several connections', () => {
+  const ids = ['a', 'b', 'c', 'terminated']
+  const anyVendor = fc
+    .record({
+      status: fc.constantFrom<VendorOrder['status'][]>('in_progress', 'in_progress', 'completed', 'canceled'),
+      stages: fc.array(fc.record({ id: fc.constantFrom(...ids), name: fc.constantFrom('one', 'two') }), {
+        maxLength: 4,
+      }),
+    })
+    .map(({ status, stages }) =>
+      saying(
+        status,
+        stages.map(({ id, name }) => stage(id, { name })),
+      ),
+    )
+  const which = fc.nat(2)
+  const action = fc.oneof(
+    { weight: 4, arbitrary: fc.record({ do: fc.constant('record' as const), which, vendor: anyVendor }) },
+    { weight: 4, arbitrary: fc.record({ do: fc.constant('claim' as const) }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        do: fc.constant('settle' as const),
+        to: fc.constantFrom(delivered, delivered, again, handedBack, dead),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('crash' as const) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('cancel' as const), which }) },
+  )
+  type Action = typeof action extends fc.Arbitrary<infer T> ? T : never
+
+  test('lanes stay in order, one claim at a time, attempted content stays, and nothing deadlocks', async () => {
+    const sides = [lanes, lanesOn(ground, ground.another()), lanesOn(ground, ground.another())]
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(action, { minLength: 1, maxLength: 5 }), { maxLength: 12 }),
+        async (rounds) => {
+          const run = await startRun()
+          for (const round of rounds) {
+            await Promise.all(round.map((each, index) => run.act(each, sides[index % sides.length] ?? lanes)))
+            await run.check()
+          }
+          await run.finish()
+        },
+      ),
+      { numRuns: 40 },
+    )
+  })
+
+  async function startRun() {
+    const orders = [await lanes.place(freshId()), await lanes.place(freshId()), await lanes.place(freshId())]
+    const held: Claim[] = []
+    const fences = new Map<string, number>()
+    /** What Feishu may have seen, by delivery. */
+    const attempted = new Map<string, string>()
+    const accepted: Claim[] = []
+    const canceled = new Set<string>()
+
+    async function act(each: Action, side: typeof lanes): Promise<void> {
+      if (each.do === 'record') await side.record(orders[each.which] ?? '', each.vendor)
+      if (each.do === 'crash') await side.crash()
+      if (each.do === 'claim') for (const claim of await side.claim(5)) await take(claim)
+      if (each.do === 'cancel') {
+        await side.cancel(orders[each.which] ?? '')
+        canceled.add(orders[each.which] ?? '')
+      }
+      if (each.do === 'settle') await settle(side, each.to)
+    }
+
+    async function take(claim: Claim): Promise<void> {
+      expect(claim.fence).toBeGreaterThan(fences.get(claim.id) ?? 0)
+      fences.set(claim.id, claim.fence)
+      held.push(claim)
+    }
+
+    async function settle(side: typeof lanes, to: typeof delivered): Promise<void> {
+      const claims = held.splice(0, 2)
+      for (const claim of claims) if (to !== handedBack) await remember(claim)
+      const { settled } = await side.settle(claims, to, to === handedBack ? null : 0)
+      for (const claim of claims) {
+        const mine = settled.find((row) => row.id === claim.id)
+        if (mine) expect(claim.fence).toBe(fences.get(claim.id))
+        if (mine?.state === 'delivered') accepted.push(claim)
+      }
+    }
+
+    async function remember(claim: Claim): Promise<void> {
+      const body = await bodyOf({ lane: claim.lane, api: claim.api, body_sealed: claim.bodySealed ?? Buffer.alloc(0) })
+      const text = contentOf(body) + ('stage_time' in body ? body.stage_time : '')
+      expect(text).toBe(attempted.get(claim.id) ?? text)
+      attempted.set(claim.id, text)
+    }
+
+    async function check(): Promise<void> {
+      for (const id of orders) {
+        const rows = await lanes.rows(id)
+        const unsettled = rows.filter((row) => row.state === 'pending' || row.state === 'sending')
+        const due = rows.filter((row) => row.due_at !== null)
+        expect(due.map((row) => row.id)).toEqual(unsettled.slice(0, 1).map((row) => row.id))
+        expect(unsettled.slice(1).every((row) => row.state === 'pending')).toBe(true)
+        const live = rows.filter((row) => row.state !== 'superseded')
+        const times = live.flatMap((row) => (row.stage_time === null ? [] : Number(row.stage_time)))
+        expect(times).toEqual([...new Set(times)].toSorted((one_, other) => one_ - other))
+        const ends = live.findIndex((row) => row.api !== 'update_progress')
+        if (ends >= 0) expect(ends).toBe(live.length - 1)
+        for (const row of rows) await checkContent(row)
+        if (canceled.has(id)) {
+          expect(rows.filter((row) => row.state === 'pending')).toEqual([])
+          expect(await stateOf(id)).toBe('canceled')
+        }
+      }
+    }
+
+    async function checkContent(row: DeliveryRow): Promise<void> {
+      const before = attempted.get(row.id)
+      if (before === undefined) return
+      const body = await bodyOf(row)
+      expect(contentOf(body) + ('stage_time' in body ? body.stage_time : '')).toBe(before)
+    }
+
+    /** All that is left goes out: every lane comes to its end, each delivery accepted once. */
+    async function finish(): Promise<void> {
+      await lanes.crash()
+      for (;;) {
+        const claims = await lanes.claim()
+        if (claims.length === 0) break
+        for (const claim of claims) {
+          await take(claim)
+          await remember(claim)
+        }
+        held.splice(0)
+        const { settled } = await lanes.settle(claims, delivered)
+        expect(settled).toHaveLength(claims.length)
+        accepted.push(...claims)
+      }
+      await check()
+      for (const id of orders) {
+        expect((await lanes.rows(id)).filter((row) => row.state === 'pending' || row.state === 'sending')).toEqual([])
+        const mine = accepted.filter((claim) => claim.backgroundCheckId === id)
+        expect(new Set(mine.map((claim) => claim.id)).size).toBe(mine.length)
+        const stages = mine.flatMap((claim) => claim.stageId ?? [])
+        expect(new Set(stages).size).toBe(stages.length)
+      }
+    }
+
+    return { act, check, finish }
+  }
+})

@@ -1,0 +1,87 @@
+import { cancelByCustomer } from '../../src/flow/orders/cancel.js'
+import { receiveOrder } from '../../src/flow/orders/receive.js'
+import { recordVendorOrder } from '../../src/flow/orders/record.js'
+import { type Claim, claimHeads } from '../../src/flow/outbox/claim.js'
+import { type Settled, type Settlement, settleDeliveries } from '../../src/flow/outbox/settle.js'
+import type { VendorOrder } from '../../src/flow/vendor/adapter.js'
+import type { Database } from '../../src/platform/database/database.js'
+import { freshId, type Ground } from './room.js'
+
+export const origin = { appId: 'cli_lane', tenantKey: 'tk_lane' }
+
+export interface DeliveryRow {
+  id: string
+  lane: string
+  seq: number
+  api: string
+  state: string
+  due_at: Date | null
+  fence: number
+  attempts: number
+  ambiguous: boolean
+  stage_id: string | null
+  stage_time: string | null
+  body_sealed: Buffer
+  last_error: { reason?: string } | null
+}
+
+/** The verbs that work on lanes, on one database. */
+export function lanesOn(ground: Ground, database: Database = ground.database) {
+  const { sealer } = ground
+  return {
+    async receive(id = freshId()): Promise<string> {
+      const none = { additionalItemIds: [], candidate: {}, contact: {}, customFields: {}, comment: '' }
+      const order = { backgroundCheckId: id, accountId: '1', tenantKey: origin.tenantKey, packageId: 'p', ...none }
+      await database.transaction((sql) => receiveOrder(sql, sealer, origin, order))
+      return id
+    },
+    /** An order that the vendor has. */
+    async place(id = freshId()): Promise<string> {
+      await this.receive(id)
+      await database.pool.query('DELETE FROM vendor_tasks WHERE subject = $1', [`order:${id}`])
+      await database.pool.query(
+        `UPDATE orders SET state = 'ordered', vendor_order_id = 'V-' || $1 WHERE background_check_id = $1`,
+        [id],
+      )
+      return id
+    },
+    record: (id: string, vendor: VendorOrder, now = Date.now()) =>
+      database.transaction((sql) => recordVendorOrder(sql, sealer, id, vendor, now)),
+    cancel: (id: string) => database.transaction((sql) => cancelByCustomer(sql, sealer, origin, id, 'withdrew')),
+    async claim(limit = 10): Promise<Claim[]> {
+      const { rows } = await database.pool.query<{ id: number }>('SELECT id FROM buckets ORDER BY id')
+      const claimed = await Promise.all(rows.map(({ id }) => claimHeads(database.pool, id, limit, 600_000)))
+      return claimed.flat()
+    },
+    settle: (claims: readonly Claim[], settled: Settled, callMsAgo: number | null = 0) =>
+      settleDeliveries(
+        database,
+        claims.map(
+          ({ id, fence, lane, backgroundCheckId }): Settlement => ({
+            ...{ id, fence, lane, backgroundCheckId, callMsAgo },
+            lastError: null,
+            ...settled,
+          }),
+        ),
+      ),
+    /** The processes that hold claims die, and the claims run out. */
+    async crash(): Promise<void> {
+      await database.pool.query(`UPDATE deliveries SET due_at = now() WHERE state = 'sending'`)
+    },
+    /** Whatever waits for its next attempt is due. */
+    async ripen(): Promise<void> {
+      await database.pool.query(`UPDATE deliveries SET due_at = now() WHERE state = 'pending' AND due_at > now()`)
+    },
+    async rows(id: string): Promise<DeliveryRow[]> {
+      const { rows } = await database.pool.query<DeliveryRow>('SELECT * FROM deliveries WHERE lane = $1 ORDER BY seq', [
+        `order:${id}`,
+      ])
+      return rows
+    },
+  }
+}
+
+export const delivered: Settled = { to: 'delivered', confirmed: true, heldForApproval: false }
+export const again: Settled = { to: 'pending', inMs: 0, attempt: 1, ambiguous: false }
+export const handedBack: Settled = { to: 'pending', inMs: 0, attempt: 0, ambiguous: false }
+export const dead: Settled = { to: 'dead', class: 'feishu' }
