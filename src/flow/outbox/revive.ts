@@ -117,11 +117,11 @@ function refused(reason: string): Revived {
 
 /** Which dead deliveries an operator means; what is left out is not asked for. */
 export interface DeadFilter {
-  class?: string
-  api?: string
-  app_id?: string
-  tenant_key?: string
-  background_check_id?: string
+  class?: string | undefined
+  api?: string | undefined
+  app_id?: string | undefined
+  tenant_key?: string | undefined
+  background_check_id?: string | undefined
 }
 
 export const mostRevived = 1000

@@ -9,8 +9,8 @@ import { noBody, none, ok, type Route, route, unknownId } from './route.js'
 import { flag, oneOf, rowId, text } from './values.js'
 
 const states = ['pending', 'sending', 'delivered', 'superseded', 'dead'] as const satisfies DeliveryState[]
-const classes = ['customer', 'vendor', 'feishu', 'ours', 'unconfirmed'] as const satisfies DeadClass[]
-const apis = feishuApis.filter((api) => !isRead(api))
+export const classes = ['customer', 'vendor', 'feishu', 'ours', 'unconfirmed'] as const satisfies DeadClass[]
+export const apis = feishuApis.filter((api) => !isRead(api))
 
 const listDeliveries = route({
   method: 'GET',

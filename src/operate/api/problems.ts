@@ -13,6 +13,7 @@ export const problems = {
   'order-not-failed': { status: 409, title: 'The order did not fail' },
   'event-not-failed': { status: 409, title: 'The event did not fail' },
   'hold-released': { status: 409, title: 'The hold was released before' },
+  'delivery-not-revivable': { status: 409, title: 'The delivery cannot be sent again' },
   erased: { status: 409, title: 'The data that this needs was erased' },
   'payload-too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': { status: 415, title: 'The body is not plain JSON' },

@@ -1,5 +1,6 @@
 import { accountRoutes } from './accounts.js'
 import { deliveryRoutes } from './deliveries.js'
+import { deliveryRetryRoutes } from './delivery-retries.js'
 import { eventRoutes } from './events.js'
 import { holdRoutes } from './holds.js'
 import { orderRoutes } from './orders.js'
@@ -11,6 +12,7 @@ export const routes: readonly Route[] = [
   ...orderRoutes,
   ...vendorOrderRoutes,
   ...deliveryRoutes,
+  ...deliveryRetryRoutes,
   ...eventRoutes,
   ...accountRoutes,
   ...holdRoutes,
