@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { incidents, lives } from '../../src/sandbox/demo/lives.js'
+import { incidents } from '../../src/sandbox/demo/incidents.js'
+import { lives } from '../../src/sandbox/demo/lives.js'
 
 let folder = ''
 

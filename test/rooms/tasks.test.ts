@@ -13,6 +13,8 @@ let ground: Ground
 let lanes: ReturnType<typeof lanesOn>
 let vendor: ScriptedVendor
 let workers: Loop[] = []
+/** Opened at the latest when a test ends. */
+const gates: Array<() => void> = []
 
 beforeAll(async () => {
   ground = await layGround()
@@ -27,6 +29,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
+  for (const open of gates.splice(0)) open()
   await Promise.all(workers.map((worker) => worker.stop()))
   workers = []
 })
@@ -90,6 +93,7 @@ function gate() {
   const opened = new Promise<void>((resolve) => {
     open = resolve
   })
+  gates.push(open)
   return { open, opened }
 }
 

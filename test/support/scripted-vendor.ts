@@ -19,7 +19,7 @@ export interface ScriptedVendor extends VendorAdapter {
 export const ok = <T>(value: T): VendorAnswer<T> => ({ kind: 'ok', value })
 export const lost: VendorFailure = { kind: 'retry', message: 'no answer', ambiguous: true, retryAfterMs: 0 }
 export const refusedNow: VendorFailure = { kind: 'retry', message: 'later', ambiguous: false, retryAfterMs: 0 }
-export const held: VendorFailure = { kind: 'retry', message: 'not called', ambiguous: false, held: true, retryAfterMs: 0 }
+export const held = { kind: 'retry', message: 'not called', ambiguous: false, held: true, retryAfterMs: 0 } as const
 export const final: VendorFailure = { kind: 'final', message: 'POST /orders answered 422' }
 export const misconfigured: VendorFailure = { kind: 'misconfigured', message: 'the key is not accepted' }
 

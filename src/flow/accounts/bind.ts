@@ -58,6 +58,8 @@ async function settle(
   task: VendorTask,
   answer: VendorAnswer<BoundAccount>,
 ): Promise<void> {
+  // The account before its task, as in registerAccount.
+  await sql.query('SELECT 1 FROM accounts WHERE account_id = $1 FOR UPDATE', [task.id])
   if (answer.kind === 'final') return settleRefused(sql, task, answer.message)
   if (answer.kind !== 'ok') {
     return retryTask(sql, task, {

@@ -51,7 +51,8 @@ async function lookUp(
 }
 
 function reasonOf({ sealer }: Pick<PlaceOptions, 'sealer'>, task: VendorTask, order: LockedOrder): string {
-  if (task.reasonSealed === null) return ''
+  // What was erased is canceled all the same, without the customer's words.
+  if (task.reasonSealed === null || order.data_key === null) return ''
   return keyOfOrder(sealer, task.id, order.data_key).open(task.reasonSealed, reasonContext(task.id)).toString('utf8')
 }
 

@@ -50,7 +50,10 @@ export async function cancelByCustomer(
 async function cancelKnown(sql: Sql, sealer: Sealer, id: string, order: LockedOrder, reason: string): Promise<void> {
   await supersedeWaiting(sql, laneOfOrder(id))
   await sql.query(
-    `UPDATE orders SET state = 'canceled', failure = NULL, updated_at = now() WHERE background_check_id = $1`,
+    `UPDATE orders SET state = 'canceled', failure = NULL, updated_at = now(),
+       attention = CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE background_check_id = $1 AND state = 'dead')
+         THEN attention ELSE array_remove(attention, 'delivery_dead') END
+     WHERE background_check_id = $1`,
     [id],
   )
   await sql.query('DELETE FROM poll_schedule WHERE background_check_id = $1', [id])
@@ -64,7 +67,8 @@ async function cancelKnown(sql: Sql, sealer: Sealer, id: string, order: LockedOr
 
 async function tellVendor(sql: Sql, sealer: Sealer, id: string, order: LockedOrder, reason: string): Promise<void> {
   const never = await sql.query(
-    `DELETE FROM vendor_tasks WHERE subject = $1 AND action = 'place' AND attempts = 0 AND NOT claimed`,
+    `DELETE FROM vendor_tasks
+     WHERE subject = $1 AND action = 'place' AND attempts = 0 AND NOT claimed AND ambiguous_at IS NULL`,
     [taskOfOrder(id)],
   )
   if (never.rowCount === 1) return

@@ -89,10 +89,15 @@ async function claim(
   running: VendorTask[],
 ): Promise<VendorTask[]> {
   const quarter = Math.ceil(options.concurrency / 4)
-  const inFlight: Record<string, number> = {}
-  for (const { tenantKey } of running) inFlight[tenantKey] = (inFlight[tenantKey] ?? 0) + 1
+  const inFlight = new Map<string, number>()
+  for (const { tenantKey } of running) inFlight.set(tenantKey, (inFlight.get(tenantKey) ?? 0) + 1)
   const most = [quarter, Math.max(1, options.concurrency - quarter)]
-  const result = await database.pool.query(claimSql, [free, options.leaseMs, JSON.stringify(inFlight), ...most])
+  const result = await database.pool.query(claimSql, [
+    free,
+    options.leaseMs,
+    JSON.stringify(Object.fromEntries(inFlight)),
+    ...most,
+  ])
   return result.rows.map((row) => ({
     subject: row.subject,
     id: row.subject.slice(row.subject.indexOf(':') + 1),
@@ -106,11 +111,13 @@ async function claim(
   }))
 }
 
+/** What is due and could not be claimed waits for its tenant's turn: a task that ends wakes the loop. */
 async function restMs(database: Database): Promise<number> {
   const next = await database.pool.query<{ ms: number | null }>(
     'SELECT ceil(extract(epoch FROM min(due_at) - now()) * 1000)::float8 AS ms FROM vendor_tasks',
   )
-  return Math.max(10, next.rows[0]?.ms ?? 1000)
+  const ms = next.rows[0]?.ms ?? 1000
+  return ms <= 0 ? 100 : Math.max(10, ms)
 }
 
 /** A bug or a lost database: the row says when it is tried again, and the lease does if even that cannot be written. */
@@ -133,12 +140,13 @@ export interface Retry {
   failure: Extract<VendorFailure, { kind: 'retry' | 'misconfigured' }>
 }
 
-/** Puts a task off; waiting for a vendor that is not being called is not an attempt. */
+/** Puts a task off; waiting for a vendor that is not being called is not an attempt, and does not age the task. */
 export async function retryTask(sql: Sql, task: VendorTask, { inMs, failure }: Retry): Promise<void> {
   const held = failure.kind === 'misconfigured' || failure.held === true
   const ambiguous = failure.kind === 'retry' && failure.ambiguous
   await sql.query(
     `UPDATE vendor_tasks SET claimed = false, due_at = now() + $3 * interval '1 ms', attempts = attempts + $4,
+       first_attempt_at = first_attempt_at + CASE WHEN $4 = 0 THEN $3 ELSE 0 END * interval '1 ms',
        ambiguous_at = CASE WHEN $5 THEN now() ELSE ambiguous_at END, last_error = $6
      WHERE subject = $1 AND fence = $2`,
     [task.subject, task.fence, inMs, held ? 0 : 1, ambiguous, failure.message],

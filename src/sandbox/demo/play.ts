@@ -1,14 +1,6 @@
 import type { SandboxFeishu, SandboxVendor } from '../index.js'
-import {
-  approveAfterMs,
-  type CustomerId,
-  customers,
-  type Incident,
-  incidents,
-  type Life,
-  lives,
-  orderEveryMs,
-} from './lives.js'
+import { type Incident, incidents } from './incidents.js'
+import { approveAfterMs, type CustomerId, customers, type Life, lives, orderEveryMs } from './lives.js'
 import { demoApps } from './stage.js'
 
 /** A life on its way: what was done in it so far. */

@@ -1,0 +1,142 @@
+import { startChild } from '../support/child.js'
+import { median, spread } from '../support/figures.js'
+import type { Section } from '../support/report.js'
+import type { Stores } from '../support/stores.js'
+import { until } from '../support/wait.js'
+import type { BareFigures } from './bare.js'
+import type { DoorCount } from './door.js'
+import { countOf, freshIds, holdApp, putStages, release } from './rows.js'
+import type { Usage } from './service.js'
+import { type Settings, storeApp, windowsOf } from './settings.js'
+import { difference, startWorld } from './world.js'
+
+const bareAtOnce = 50
+
+interface Run {
+  service: { callsPerSecond: number; usage: Usage; worst: number[]; extraCalls: number }
+  bare: BareFigures
+}
+
+/** (b) and (e): many tenants with a little each, one process, beside a loop that does nothing but post. */
+export async function manyTenants(stores: Stores, settings: Settings): Promise<Section[]> {
+  const runs: Run[] = []
+  for (let round = 0; round < settings.rounds; round += 1) {
+    runs.push({ bare: await postBare(settings), service: await sendAll(stores, settings) })
+  }
+  return [speed(settings, runs), trips(settings, runs)]
+}
+
+function tenantsOf({ tenants }: Settings): string[] {
+  return Array.from({ length: tenants }, (_, index) => `tk_many_${index}`)
+}
+
+async function postBare(settings: Settings): Promise<BareFigures> {
+  const door = await startChild('sync/door')
+  const bare = await startChild('sync/bare')
+  const url = await door.ask<string>('url')
+  const given = { url, tenants: tenantsOf(settings), perTenant: settings.perTenant, atOnce: bareAtOnce }
+  const figures = await bare.ask<BareFigures>('run', given)
+  await Promise.all([bare.stop(), door.stop()])
+  return figures
+}
+
+async function sendAll(stores: Stores, settings: Settings): Promise<Run['service']> {
+  const door = await startChild('sync/door')
+  const windows = windowsOf(settings)
+  const nodeArgs = process.env.BENCH_NODE_ARGS?.split(' ') ?? []
+  const world = await startWorld({ stores, feishuUrl: await door.ask('url'), processes: 1, windows, nodeArgs })
+  try {
+    const { appId } = storeApp
+    await holdApp(world, appId)
+    const buckets: number[] = []
+    for (const tenantKey of tenantsOf(settings)) {
+      buckets.push((await putStages(world, { appId, tenantKey }, freshIds(settings.perTenant))).bucket)
+    }
+    const count = settings.tenants * settings.perTenant
+    const before = await world.usage()
+    const dueAt = await release(world, buckets)
+    const arrived = async () => (await door.ask<number>('count')) >= count
+    await until('all calls arrive', arrived, 180_000, 50)
+    const seconds = (performance.timeOrigin + performance.now() - dueAt) / 1000
+    await until('all are settled', async () => (await countOf(world, 'delivered')) === count, 60_000)
+    const usage = difference(await world.usage(), before)
+    const counts = await door.ask<DoorCount[]>(
+      'counts',
+      windows.map(({ windowMs }) => windowMs),
+    )
+    return {
+      callsPerSecond: count / seconds,
+      usage,
+      worst: windows.map((_, index) => Math.max(...counts.map(({ worst }) => worst[index] ?? 0))),
+      extraCalls: counts.reduce((total, { calls }) => total + calls, -count),
+    }
+  } finally {
+    await world.stop()
+    await door.stop()
+  }
+}
+
+function speed(settings: Settings, runs: readonly Run[]): Section {
+  const count = settings.tenants * settings.perTenant
+  const rates = runs.map(({ service, bare }) => service.callsPerSecond / bare.callsPerSecond)
+  const cpu = runs.map(({ service, bare }) => service.usage.cpuMs / count / bare.cpuMsPerCall)
+  const worst = (index: number) => Math.max(...runs.map(({ service }) => service.worst[index] ?? 0))
+  const extra = Math.max(...runs.map(({ service }) => service.extraCalls))
+  const of = (figure: (run: Run) => number, digits: number) => spread(runs.map(figure), digits)
+  return {
+    title: `(b) ${settings.tenants} tenants with ${settings.perTenant} each, one process, at a counting server`,
+    head: ['', 'the service', 'a bare loop', 'ratio'],
+    rows: [
+      [
+        'calls per second',
+        of(({ service }) => service.callsPerSecond, 0),
+        of(({ bare }) => bare.callsPerSecond, 0),
+        spread(rates, 2),
+      ],
+      [
+        'CPU per call, ms',
+        of(({ service }) => service.usage.cpuMs / count, 3),
+        of(({ bare }) => bare.cpuMsPerCall, 3),
+        spread(cpu, 2),
+      ],
+      ['resident memory, MiB', of(({ service }) => service.usage.rssMb, 0), '', ''],
+    ],
+    aims: [
+      { what: 'at least 0.6 of the bare rate', figure: spread(rates, 2), met: median(rates) >= 0.6 },
+      ...[settings.short, settings.long].map(({ limit, windowMs }, index) => ({
+        what: `no tenant above ${limit} in any ${windowMs / 1000} s`,
+        figure: String(worst(index)),
+        met: worst(index) <= limit,
+      })),
+      { what: 'each delivery called once', figure: `${extra} calls too many`, met: extra === 0 },
+    ],
+    notes: [
+      `Both post the same bodies to the same counting server, since the sandbox itself would be the bottleneck. The bare loop keeps ${bareAtOnce} calls under way over kept connections and does nothing else; the service claims rows, takes slots, opens the sealed body, calls through Feishu's SDK, logs each attempt to a file, and settles. PostgreSQL, Redis and the server share the machine with it, and the bare loop has it to itself.`,
+    ],
+  }
+}
+
+function trips(settings: Settings, runs: readonly Run[]): Section {
+  const count = settings.tenants * settings.perTenant
+  const per = (name: keyof Usage) => runs.map(({ service }) => service.usage[name] / count)
+  const row = (what: string, name: keyof Usage) => [what, spread(per(name), 3)]
+  return {
+    title: '(e) Round trips per delivery under load, of the runs of (b)',
+    head: ['', 'per delivery'],
+    rows: [
+      row('SQL statements, BEGIN and COMMIT included', 'statements'),
+      row('Redis commands for slots', 'slotCommands'),
+      row('turns in which any of these was sent', 'slotTurns'),
+      row('Redis commands of the queue that carries hints', 'hintCommands'),
+    ],
+    aims: [
+      { what: 'below 0.2 SQL statements', figure: spread(per('statements'), 3), met: median(per('statements')) < 0.2 },
+      {
+        what: 'below 0.2 Redis round trips',
+        figure: spread(per('slotCommands'), 3),
+        met: median(per('slotCommands')) < 0.2,
+      },
+    ],
+    notes: ['Counted in the process of the service, at the drivers of PostgreSQL and Redis.'],
+  }
+}

@@ -1,0 +1,73 @@
+import type { SandboxApp } from '../../src/sandbox/index.js'
+
+export interface Window {
+  limit: number
+  windowMs: number
+}
+
+/** How much of everything; `quick` covers all parts with a shorter long window. */
+export interface Settings {
+  quick: boolean
+  rounds: number
+  short: Window
+  long: Window
+  /** Due at once in part (a). */
+  dueAtOnce: number
+  latenciesMs: readonly number[]
+  tenants: number
+  perTenant: number
+  noisyBacklog: number
+  quietTenants: number
+  quietMs: number
+  comparisonMs: number
+}
+
+const second = { limit: 50, windowMs: 1000 }
+
+export const full: Settings = {
+  quick: false,
+  rounds: 3,
+  short: second,
+  long: { limit: 1000, windowMs: 60_000 },
+  dueAtOnce: 1300,
+  latenciesMs: [20, 200],
+  tenants: 200,
+  perTenant: 100,
+  noisyBacklog: 10_000,
+  quietTenants: 10,
+  quietMs: 40_000,
+  comparisonMs: 130_000,
+}
+
+export const quick: Settings = {
+  quick: true,
+  rounds: 1,
+  short: second,
+  long: { limit: 250, windowMs: 10_000 },
+  dueAtOnce: 325,
+  latenciesMs: [20, 200],
+  tenants: 200,
+  perTenant: 100,
+  noisyBacklog: 2000,
+  quietTenants: 10,
+  quietMs: 8000,
+  comparisonMs: 21_000,
+}
+
+export const windowsOf = ({ short, long }: Settings): Window[] => [short, long]
+
+export const customApp: SandboxApp = {
+  appId: 'cli_bench_custom',
+  appSecret: 'custom-app-secret',
+  appType: 'custom',
+  encryptKey: 'custom-encrypt-key',
+  verificationToken: 'custom-verification-token',
+}
+
+export const storeApp: SandboxApp = {
+  appId: 'cli_bench_store',
+  appSecret: 'store-app-secret',
+  appType: 'store',
+  encryptKey: 'store-encrypt-key',
+  verificationToken: 'store-verification-token',
+}

@@ -1,0 +1,39 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { createBatcher } from '../../src/platform/batcher.js'
+
+test('hands over what came together, in order, never two batches at once, none larger than allowed', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.nat(3), { maxLength: 40 }), fc.integer({ min: 1, max: 7 }), async (pauses, most) => {
+      const handed: number[][] = []
+      let running = 0
+      const batcher = createBatcher<number>(most, async (batch) => {
+        running += 1
+        expect(running).toBe(1)
+        await new Promise((resolve) => setImmediate(resolve))
+        handed.push(batch)
+        running -= 1
+      })
+      const added: Array<Promise<void>> = []
+      for (const [index, pause] of pauses.entries()) {
+        added.push(batcher.add(index))
+        if (pause === 0) await new Promise((resolve) => setImmediate(resolve))
+      }
+      await Promise.all(added)
+      await batcher.idle()
+      expect(handed.flat()).toEqual(pauses.map((_, index) => index))
+      expect(Math.max(0, ...handed.map((batch) => batch.length))).toBeLessThanOrEqual(most)
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('a batch that fails fails its items and nobody else’s', async () => {
+  const batcher = createBatcher<number>(2, async (batch) => {
+    if (batch.includes(1)) throw new Error('broken')
+  })
+  const settled = await Promise.allSettled([0, 1, 2, 3].map((item) => batcher.add(item)))
+  expect(settled.map((each) => each.status)).toEqual(['rejected', 'rejected', 'fulfilled', 'fulfilled'])
+  await batcher.add(4)
+  await batcher.idle()
+})
