@@ -32,9 +32,6 @@ export interface Inbox {
   isKnown(appId: string, eventId: string): Promise<boolean | 'unavailable'>
 }
 
-/** Feishu's calls that change something, named as /v1 names them; the others live in to-feishu. */
-export type OrderApi = 'update_progress' | 'update_result' | 'cancel'
-
 /** A report as Feishu takes it (contract §3.2). */
 export interface FeishuReport {
   report_name: string

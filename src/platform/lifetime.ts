@@ -3,7 +3,10 @@ export interface Started {
   stop(): Promise<void>
 }
 
-/** Starts parts in order and stops them in reverse; a part that fails to start stops those before it. */
+/**
+ * Starts parts in order and stops them in reverse; a part that fails to start stops those before it, and one that comes
+ * up while all is being stopped is stopped as well.
+ */
 export class Lifetime implements Started {
   readonly #parts: Started[] = []
   #stopping: Promise<void> | undefined
@@ -15,11 +18,14 @@ export class Lifetime implements Started {
 
   async start<T extends Started>(part: Promise<T>): Promise<T> {
     try {
-      return this.add(await part)
+      const started = await part
+      if (this.#stopping === undefined) return this.add(started)
+      await started.stop()
     } catch (failure) {
       await this.stop()
       throw failure
     }
+    throw new Error('stopped while it was starting')
   }
 
   stop(): Promise<void> {
@@ -30,7 +36,11 @@ export class Lifetime implements Started {
   async #stopAll(): Promise<void> {
     const failures: unknown[] = []
     for (const part of this.#parts.toReversed()) {
-      await part.stop().catch((failure: unknown) => failures.push(failure))
+      try {
+        await part.stop()
+      } catch (failure) {
+        failures.push(failure)
+      }
     }
     if (failures.length > 0) throw new AggregateError(failures, 'not everything stopped cleanly')
   }

@@ -3,7 +3,7 @@ import type { Logger } from './logger.js'
 
 export interface Loop extends Started {
   /** Runs again soon; many wakes before the next run are one. */
-  wake(): void
+  wake: () => void
 }
 
 export interface LoopOptions {
@@ -16,7 +16,10 @@ export interface LoopOptions {
   onFailure?: (name: string) => void
 }
 
-/** Calls `turn` for ever, one at a time. A turn that throws is logged, counted and tried again after a pause. */
+/**
+ * Calls `turn` for ever, one at a time. A turn that throws is logged, counted and tried again after a pause that no
+ * wake shortens: what is broken is not mended by haste.
+ */
 export function startLoop(options: LoopOptions): Loop {
   const ended = new AbortController()
   let woken = false
@@ -25,39 +28,39 @@ export function startLoop(options: LoopOptions): Loop {
     woken = true
     endRest?.()
   }
-  const rest = (ms: number) =>
+  const rest = (ms: number, mayBeWoken: boolean) =>
     new Promise<void>((resolve) => {
-      if (woken || ended.signal.aborted) return resolve()
-      const timer = setTimeout(resolve, ms)
-      endRest = () => {
+      if ((mayBeWoken && woken) || ended.signal.aborted) return resolve()
+      const finish = () => {
         clearTimeout(timer)
+        ended.signal.removeEventListener('abort', finish)
+        endRest = undefined
         resolve()
       }
+      const timer = setTimeout(finish, ms)
+      ended.signal.addEventListener('abort', finish)
+      if (mayBeWoken) endRest = finish
     })
   const running = (async () => {
     let failures = 0
     while (!ended.signal.aborted) {
       woken = false
-      const restMs = await options.turn(ended.signal).then(
-        (ms) => {
-          failures = 0
-          return Math.min(ms, options.everyMs)
-        },
-        (failure: unknown) => {
-          failures += 1
-          options.onFailure?.(options.name)
-          options.log.error({ event: 'loop.failed', loop: options.name, err: failure }, 'a turn failed')
-          return Math.min(options.everyMs, 100 * 2 ** Math.min(failures, 6))
-        },
-      )
-      if (restMs > 0) await rest(restMs)
+      try {
+        const restMs = Math.min(await options.turn(ended.signal), options.everyMs)
+        failures = 0
+        if (restMs > 0) await rest(restMs, true)
+      } catch (failure) {
+        failures += 1
+        options.onFailure?.(options.name)
+        options.log.error({ event: 'loop.failed', loop: options.name, err: failure }, 'a turn failed')
+        await rest(Math.min(options.everyMs, 100 * 2 ** Math.min(failures, 6)), false)
+      }
     }
   })()
   return {
     wake,
     stop: async () => {
       ended.abort()
-      endRest?.()
       await running
     },
   }

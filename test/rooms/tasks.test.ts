@@ -7,7 +7,16 @@ import { startTaskWorker } from '../../src/flow/orders/tasks.js'
 import type { Loop } from '../../src/platform/loop.js'
 import { lanesOn, origin } from '../support/lane-room.js'
 import { count, freshId, type Ground, layGround, one } from '../support/room.js'
-import { final, held, lost, misconfigured, ok, refusedNow, type ScriptedVendor, scriptedVendor } from '../support/scripted-vendor.js'
+import {
+  final,
+  held,
+  lost,
+  misconfigured,
+  ok,
+  refusedNow,
+  type ScriptedVendor,
+  scriptedVendor,
+} from '../support/scripted-vendor.js'
 
 let ground: Ground
 let lanes: ReturnType<typeof lanesOn>
@@ -160,9 +169,7 @@ describe('an order', () => {
     vendor.script('place', { ...held, retryAfterMs: 7_200_000 })
     const before = vendor.calls.length
     await hastened(worker, () => vendor.calls.length).toBe(before + 1)
-    await expect
-      .poll(async () => (await taskOf(`order:${id}`))?.claimed, { timeout: 20_000, interval: 10 })
-      .toBe(false)
+    await expect.poll(async () => (await taskOf(`order:${id}`))?.claimed, { timeout: 20_000, interval: 10 }).toBe(false)
     const first = (await taskOf(`order:${id}`))?.first_attempt_at?.getTime() ?? 0
     expect(Date.now() - first).toBeLessThan(70 * 3_600_000)
   })
@@ -272,7 +279,9 @@ describe('a cancel', () => {
     await lanes.cancel(id)
     vendor.script('find', ok(null))
     await hastened(worker, async () => {
-      await ground.database.pool.query(`UPDATE vendor_tasks SET ambiguous_at = now() - interval '61 s' WHERE action = 'cancel'`)
+      await ground.database.pool.query(
+        `UPDATE vendor_tasks SET ambiguous_at = now() - interval '61 s' WHERE action = 'cancel'`,
+      )
       return taskOf(`order:${id}`)
     }).toBeUndefined()
     expect(vendor.verbs()).not.toContain('cancel')
@@ -305,7 +314,13 @@ describe('a cancel', () => {
 
 describe('an account', () => {
   const bind = async (id: string, accountName = 'A') => {
-    const account = { accountId: id, tenantKey: origin.tenantKey, accountName, usageList: [1], customFields: { org: '1' } }
+    const account = {
+      accountId: id,
+      tenantKey: origin.tenantKey,
+      accountName,
+      usageList: [1],
+      customFields: { org: '1' },
+    }
     await ground.database.transaction((sql) => registerAccount(sql, ground.sealer, origin, account))
   }
   const accountOf = (id: string) =>
@@ -372,8 +387,7 @@ describe('an account', () => {
     asking.open()
     await expect
       .poll(
-        () =>
-          count(ground.database, `pg_stat_activity WHERE wait_event_type = 'Lock' AND query ILIKE '%accounts%'`),
+        () => count(ground.database, `pg_stat_activity WHERE wait_event_type = 'Lock' AND query ILIKE '%accounts%'`),
         { timeout: 20_000, interval: 10 },
       )
       .toBe(1)
@@ -389,7 +403,9 @@ describe('turns', () => {
     const many = Array.from({ length: 12 }, freshId)
     for (const id of many) await lanes.receive(id)
     const other = await lanes.receive()
-    await ground.database.pool.query(`UPDATE vendor_tasks SET tenant_key = 'tk_other' WHERE subject = $1`, [`order:${other}`])
+    await ground.database.pool.query(`UPDATE vendor_tasks SET tenant_key = 'tk_other' WHERE subject = $1`, [
+      `order:${other}`,
+    ])
     const all = gate()
     vendor.script('place', async ({ about }) => {
       await all.opened

@@ -10,7 +10,7 @@ beforeEach(async () => {
 })
 afterEach(() => world.stop())
 
-async function order(): Promise<LivedOrder & { vendorHasIt(): Promise<unknown> }> {
+async function order(): Promise<LivedOrder & { vendorHasIt: () => Promise<unknown> }> {
   const [made] = await orderChecks(world, ['plain'])
   if (made === undefined) throw new Error('no order')
   return { ...made, vendorHasIt: () => until('the order at the vendor', () => world.vendor.orderCount(made.id) === 1) }

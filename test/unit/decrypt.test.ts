@@ -16,7 +16,9 @@ describe('decryption', () => {
   test('opens the vector of url_verification', () => {
     const sealed =
       'AAECAwQFBgcICQoLDA0ODy8idwCHRrQJUl5lG5VCdF02ziy2GoTyJdA5UsKESqe3mXBaMV2ld4HYfQDYis9AHM+DljoAd7zYh3urcvzxTE6s+z6dvbTFVWyXfcLOORHF'
-    expect(decrypt(sealed, key)?.toString()).toBe('{"challenge":"c0ffee-42","token":"vt_demo","type":"url_verification"}')
+    expect(decrypt(sealed, key)?.toString()).toBe(
+      '{"challenge":"c0ffee-42","token":"vt_demo","type":"url_verification"}',
+    )
   })
 
   test('opens whatever was sealed with its key', () => {

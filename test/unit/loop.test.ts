@@ -24,15 +24,15 @@ describe('a loop', () => {
       turn: async () => {
         running += 1
         most = Math.max(most, running)
-        await vi.advanceTimersByTimeAsync(0)
+        await new Promise((resolve) => setTimeout(resolve, 5))
         running -= 1
         turns += 1
         return 1000
       },
     })
-    await vi.advanceTimersByTimeAsync(1)
+    await vi.advanceTimersByTimeAsync(50)
     for (let wake = 0; wake < 10; wake += 1) loop.wake()
-    await vi.advanceTimersByTimeAsync(1)
+    await vi.advanceTimersByTimeAsync(50)
     expect({ turns, most }).toEqual({ turns: 2, most: 1 })
     await loop.stop()
   })
@@ -45,6 +45,7 @@ describe('a loop', () => {
       log,
       turn: async () => {
         turns += 1
+        await Promise.resolve()
         if (turns === 1) loop.wake()
         return 1000
       },
@@ -56,7 +57,11 @@ describe('a loop', () => {
 
   test('rests no longer than its interval', async () => {
     let turns = 0
-    const loop = startLoop({ name: 'x', everyMs: 1000, log, turn: async () => ((turns += 1), Number.POSITIVE_INFINITY) })
+    const turn = async () => {
+      turns += 1
+      return Number.POSITIVE_INFINITY
+    }
+    const loop = startLoop({ name: 'x', everyMs: 1000, log, turn })
     await vi.advanceTimersByTimeAsync(3500)
     expect(turns).toBe(4)
     await loop.stop()

@@ -52,9 +52,7 @@ export const appTicket = z.object({ app_ticket: z.string().min(1) })
 
 export const tenantChanged = z.object({ status: text })
 
-export type AccountCreated = z.output<typeof accountCreated>
 export type CheckCreated = z.output<typeof checkCreated>
-export type CheckCanceled = z.output<typeof checkCanceled>
 
 /** `event` of either envelope; complaints name paths and expectations, never values. */
 export function readEventBody<T>(payload: Buffer, schema: z.ZodType<T>): { ok: T } | { problem: string } {

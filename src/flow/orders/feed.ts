@@ -20,7 +20,7 @@ export interface FeedOptions {
 
 export interface Feed extends Loop {
   /** The feed was read to its end lately: what it names need not be polled often. */
-  isFollowed(): boolean
+  isFollowed: () => boolean
 }
 
 const name = 'orders'

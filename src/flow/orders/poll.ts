@@ -99,6 +99,15 @@ export function startPoller(options: PollerOptions): Loop {
   }
 }
 
+interface ClaimRow {
+  background_check_id: string
+  tenant_key: string
+  vendor_order_id: string | null
+  interval_ms: number
+  fence: number
+  fingerprint: Buffer | null
+}
+
 async function claim(
   database: Database,
   wanted: number,
@@ -110,7 +119,13 @@ async function claim(
   for (const tenant of tenants) inFlight[tenant] = (inFlight[tenant] ?? 0) + 1
   const alone = options.canBatch() ? wanted : Math.max(1, options.concurrency - Math.ceil(options.concurrency / 4))
   const among = options.canBatch() ? quarter : Math.ceil(options.concurrency / 4)
-  const result = await database.pool.query(claimSql, [wanted, options.leaseMs, JSON.stringify(inFlight), among, alone])
+  const result = await database.pool.query<ClaimRow>(claimSql, [
+    wanted,
+    options.leaseMs,
+    JSON.stringify(inFlight),
+    among,
+    alone,
+  ])
   return result.rows.map((row) => ({
     id: row.background_check_id,
     tenantKey: row.tenant_key,

@@ -82,6 +82,17 @@ export function startTaskWorker(options: TaskWorkerOptions): Loop {
   }
 }
 
+interface TaskRow {
+  subject: string
+  action: TaskAction
+  tenant_key: string
+  fence: number
+  attempts: number
+  first_attempt_at: Date | null
+  ambiguous_at: Date | null
+  reason_sealed: Buffer | null
+}
+
 async function claim(
   database: Database,
   free: number,
@@ -92,7 +103,7 @@ async function claim(
   const inFlight = new Map<string, number>()
   for (const { tenantKey } of running) inFlight.set(tenantKey, (inFlight.get(tenantKey) ?? 0) + 1)
   const most = [quarter, Math.max(1, options.concurrency - quarter)]
-  const result = await database.pool.query(claimSql, [
+  const result = await database.pool.query<TaskRow>(claimSql, [
     free,
     options.leaseMs,
     JSON.stringify(Object.fromEntries(inFlight)),

@@ -5,7 +5,7 @@ import { createFeishuHttp } from './feishu-http.js'
 import type { FeishuReply } from './reply.js'
 import { callHeader, type SdkLog, SdkTransport, silent } from './sdk-transport.js'
 
-export type { FeishuAnswer, FeishuLost, FeishuReply } from './reply.js'
+export type { FeishuAnswer, FeishuReply } from './reply.js'
 export type { SdkLog } from './sdk-transport.js'
 
 /**

@@ -38,7 +38,8 @@ export function createConnections(options: ConnectionOptions): { agent: Agent; s
     const connection = ready ? Promise.resolve(ready) : connect(target, options)
     connection.then(
       (socket) => handOver(socket, target, unused, options.idleMs, deliver),
-      (error: Error) => deliver?.(error, new Socket()),
+      (error: unknown) =>
+        deliver?.(error instanceof Error ? error : new Error('no connection', { cause: error }), new Socket()),
     )
     return undefined
   }

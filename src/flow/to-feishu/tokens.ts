@@ -4,7 +4,7 @@ import { SharedToken } from './shared-token.js'
 import { type AuthAnswer, later, readAuthAnswer, type TokenAnswer } from './token-answers.js'
 import type { TokenKey, TokenStore } from './tokens-store.js'
 
-export type { TokenAnswer, TokenUnavailable } from './token-answers.js'
+export type { TokenAnswer } from './token-answers.js'
 
 /**
  * Access tokens for every app and tenant. Called by the sender before each batch, and after an answer that refuses a

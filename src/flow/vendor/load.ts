@@ -55,8 +55,7 @@ const VERBS = ['capabilities', 'bindAccount', 'placeOrder', 'findOrder', 'getOrd
 
 async function importModule(path: string): Promise<object> {
   try {
-    const module: object = await import(pathToFileURL(path).href)
-    return module
+    return (await import(pathToFileURL(path).href)) as object
   } catch (cause) {
     throw new Error(`VENDOR_ADAPTER: ${path} cannot be loaded`, { cause })
   }

@@ -10,12 +10,12 @@ const contextOf = (owner: string) => `data-key:${owner}`
 
 export function createDataKey(sealer: Sealer, owner: string): DataKey {
   const key = randomBytes(32)
-  return { wrapped: sealer.seal(key, contextOf(owner)), ...createSealer([{ id: '', key }]) }
+  return { wrapped: sealer.seal(key, contextOf(owner)), ...createSealer([{ id: '', key }], false) }
 }
 
 export function openDataKey(sealer: Sealer, owner: string, wrapped: Buffer): DataKey {
   const key = sealer.open(wrapped, contextOf(owner))
-  return { wrapped, ...createSealer([{ id: '', key }]) }
+  return { wrapped, ...createSealer([{ id: '', key }], false) }
 }
 
 export function sealJson(sealer: Sealer, value: unknown, context: string): Buffer {

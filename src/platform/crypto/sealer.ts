@@ -23,13 +23,15 @@ const sealedForm = 1
 const nonceBytes = 12
 const tagBytes = 16
 
-export function createSealer(keys: readonly { id: string; key: Buffer }[]): Sealer {
+/** Without keys values stay plain; `opensPlain`: whether values from that time still open. */
+export function createSealer(keys: readonly { id: string; key: Buffer }[], opensPlain = true): Sealer {
   const first = keys[0]
   const byId = new Map(keys.map(({ id, key }) => [id, key]))
   return {
     seal: (plain, context) =>
       first === undefined ? Buffer.concat([Buffer.of(plainForm), plain]) : sealWith(first, plain, context),
-    open: (sealed, context) => openWith(byId, sealed, context),
+    open: (sealed, context) =>
+      opensPlain && sealed[0] === plainForm ? sealed.subarray(1) : openWith(byId, sealed, context),
   }
 }
 
@@ -42,7 +44,6 @@ function sealWith({ id, key }: { id: string; key: Buffer }, plain: Buffer, conte
 }
 
 function openWith(keys: ReadonlyMap<string, Buffer>, sealed: Buffer, context: string): Buffer {
-  if (sealed[0] === plainForm) return sealed.subarray(1)
   const idEnd = 2 + (sealed[1] ?? 0)
   if (sealed[0] !== sealedForm || sealed.length < idEnd + nonceBytes + tagBytes) {
     throw new SealError('a sealed value is not of a known form')

@@ -76,8 +76,8 @@ async function inTransaction<T>(pool: pg.Pool, work: (sql: Sql) => Promise<T>): 
     await client.query('COMMIT')
     return result
   } catch (failure) {
-    await client.query('ROLLBACK').catch((cause: Error) => {
-      broken = cause
+    await client.query('ROLLBACK').catch((cause: unknown) => {
+      broken = cause instanceof Error ? cause : new Error('the roll-back failed', { cause })
     })
     throw failure
   } finally {

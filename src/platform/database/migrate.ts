@@ -92,7 +92,7 @@ async function apply(session: pg.Client, target: Target, folder: string, names: 
 
 async function missing(database: Queryable, names: string[]): Promise<string[]> {
   if (!(await hasTable(database))) return names
-  const { rows } = await database.query(
+  const { rows } = await database.query<{ migration_name: string }>(
     'SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL',
   )
   const applied = new Set(rows.map((row) => row.migration_name))
@@ -114,7 +114,9 @@ async function settleKilled(session: pg.Client): Promise<void> {
 
 async function refuseFailed(session: pg.Client, cause?: unknown): Promise<void> {
   if (!(await hasTable(session))) return
-  const { rows } = await session.query(`SELECT migration_name, logs FROM _prisma_migrations WHERE ${UNFINISHED}`)
+  const { rows } = await session.query<{ migration_name: string; logs: string | null }>(
+    `SELECT migration_name, logs FROM _prisma_migrations WHERE ${UNFINISHED}`,
+  )
   const [failed] = rows
   if (!failed) return
   throw new Error(
@@ -126,7 +128,9 @@ async function refuseFailed(session: pg.Client, cause?: unknown): Promise<void> 
 }
 
 async function hasTable(database: Queryable): Promise<boolean> {
-  const { rows } = await database.query(`SELECT to_regclass('_prisma_migrations') IS NOT NULL AS kept`)
+  const { rows } = await database.query<{ kept: boolean }>(
+    `SELECT to_regclass('_prisma_migrations') IS NOT NULL AS kept`,
+  )
   return rows[0]?.kept === true
 }
 

@@ -42,7 +42,7 @@ async function load(): Promise<void> {
   const { instance } = await WebAssembly.instantiate(bytes, { './schema_engine_bg.js': wasm })
   wasm.__wbg_set_wasm(instance.exports)
   const start = instance.exports.__wbindgen_start
-  if (typeof start === 'function') start()
+  if (typeof start === 'function') (start as () => void)()
 }
 
 function panic(reason: string): never {
@@ -75,9 +75,12 @@ function withWholeScripts(pool: pg.Pool, schema: string): SqlMigrationAwareDrive
 function readCatalogFlags(pool: pg.Pool): (adapter: SqlDriverAdapter) => void {
   const flags = new WeakMap<unknown[], number[]>()
   const query = pool.query.bind(pool)
+  const charType: number = pg.types.builtins.CHAR
   const queryAsText = async (config: pg.QueryConfig) => {
     const { fields, rows, rowCount } = await query(config)
-    const found = fields.flatMap(({ dataTypeID }, column) => (dataTypeID === pg.types.builtins.CHAR ? [column] : []))
+    const found = fields.flatMap(({ dataTypeID }, column) =>
+      dataTypeID === charType ? [column] : [],
+    )
     flags.set(rows, found)
     const dataTypeID = pg.types.builtins.TEXT
     return { rows, rowCount, fields: fields.map((field, i) => (found.includes(i) ? { ...field, dataTypeID } : field)) }
@@ -98,7 +101,9 @@ async function runScript(pool: pg.Pool, script: string): Promise<void> {
   try {
     await client.query('BEGIN')
     await client.query(script)
-    const { rows } = await client.query(`SELECT to_regclass('_prisma_migrations') IS NOT NULL AS kept`)
+    const { rows } = await client.query<{ kept: boolean }>(
+      `SELECT to_regclass('_prisma_migrations') IS NOT NULL AS kept`,
+    )
     if (rows[0]?.kept) await client.query(`UPDATE _prisma_migrations SET applied_steps_count = 1 WHERE ${UNFINISHED}`)
     await client.query('COMMIT')
     client.release()

@@ -36,7 +36,8 @@ async function servesUs(cluster: Cluster, { pid, port }: PidFile, settleMs: numb
     if (answer.kind === 'connected') {
       const asked = answer.query(`SELECT current_setting('data_directory') AS data`)
       // One that takes connections and then says nothing is as good as silent.
-      const [row] = await asked.catch(() => []).finally(answer.close)
+      const [row] = await asked.catch(() => [])
+      await answer.close()
       return row?.data === cluster.data
     }
     if (answer.kind !== 'later') return false

@@ -45,7 +45,13 @@ export async function startEmbeddedPostgres({ dataDir, log = () => {} }: Embedde
     return {
       url: `postgresql://${NAME}:${cluster.password}@127.0.0.1:${postmaster.port}/${NAME}`,
       // The lock goes last: whoever gets it finds no server of ours.
-      stop: () => server.stop().finally(() => lock.release()),
+      stop: async () => {
+        try {
+          await server.stop()
+        } finally {
+          await lock.release()
+        }
+      },
     }
   } catch (error) {
     await lock.release()

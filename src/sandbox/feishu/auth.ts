@@ -136,7 +136,7 @@ export class Auth {
   }
 
   #answer(given: Record<string, Token>): Answer {
-    const values = Object.entries(given).map(([name, token]) => [name, token.value])
+    const values = Object.entries(given).map(([name, token]) => [name, token.value] as const)
     const expire = Math.min(...Object.values(given).map((token) => this.#parts.tokens.secondsLeft(token)))
     return { code: 0, http: 200, msg: 'ok', applied: true, flat: { ...Object.fromEntries(values), expire } }
   }

@@ -3,7 +3,6 @@ import { type Control, type ControlRoute, startControl, withBody } from '../supp
 import { defined } from '../support/defined.js'
 import { faultAction } from '../support/fault-schema.js'
 import { apis } from './apis.js'
-import type { CallFilter } from './journal.js'
 import type { SandboxFeishu } from './server.js'
 import { type Switches, switchVariants } from './switches.js'
 
@@ -199,7 +198,7 @@ function insideRoutes(feishu: () => SandboxFeishu): ControlRoute[] {
       method: 'GET',
       path: '/calls',
       does: 'the journal of calls; ?api= ?tenantKey= ?backgroundCheckId=',
-      run: ({ query }) => ({ calls: feishu().calls(query as CallFilter) }),
+      run: ({ query }) => ({ calls: feishu().calls(query) }),
     },
     {
       method: 'GET',

@@ -115,7 +115,7 @@ export class Door {
     if (fault) record.fault = 'apply' in fault && fault.apply ? `${fault.kind} after applying` : fault.kind
     if (fault?.kind === 'slow') await sleep(fault.ms)
     if (latencyMs > 0) await sleep(latencyMs / 2)
-    const happens = !fault || fault.kind === 'slow' || ('apply' in fault && fault.apply === true)
+    const happens = !fault || fault.kind === 'slow' || ('apply' in fault && fault.apply)
     const answer = happens ? this.#apply(api, params, incoming, record, raw) : undefined
     if (answer) record.applied = answer.applied
     if (latencyMs > 0) await sleep(latencyMs / 2)

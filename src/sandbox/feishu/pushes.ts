@@ -86,7 +86,7 @@ export class Pushes {
       await until(what, () => event.acknowledged, timeoutMs === undefined ? {} : { timeoutMs })
     } catch (error) {
       const seen = event.attempts.map(({ outcome, httpStatus, reason }) => httpStatus ?? reason ?? outcome).join(', ')
-      throw new Error(`${String(error)}; attempts so far: ${seen || 'none'}`)
+      throw new Error(`${String(error)}; attempts so far: ${seen || 'none'}`, { cause: error })
     }
     return event
   }
