@@ -1,37 +1,40 @@
 import type { Sql } from '../platform/database/database.js'
 
-/** What a timeline can tell about an order; docs/timeline.md explains each kind. Only ever added to. */
-export type TimelineKind =
-  | 'received'
-  | 'canceled_before_created'
-  | 'canceled_by_customer'
-  | 'placed'
-  | 'place_refused'
-  | 'place_given_up'
-  | 'place_again'
-  | 'vendor_canceled'
-  | 'vendor_cancel_refused'
-  | 'stage_seen'
-  | 'stage_replaced'
-  | 'stage_changed_after_sent'
-  | 'stage_after_end'
-  | 'result_seen'
-  | 'result_replaced'
-  | 'result_withdrawn'
-  | 'result_changed_after_sent'
-  | 'vendor_stopped'
-  | 'result_left_out'
-  | 'value_shortened'
-  | 'report_left_out'
-  | 'time_corrected'
-  | 'stage_repeated'
-  | 'unknown_to_vendor'
-  | 'poll_refused'
-  | 'delivered'
-  | 'held_for_approval'
-  | 'dead'
-  | 'superseded'
-  | 'revived'
+/** What a timeline can tell about an order; docs/api.md explains each kind. Only ever added to. */
+export const timelineKinds = [
+  'received',
+  'canceled_before_created',
+  'canceled_by_customer',
+  'placed',
+  'place_refused',
+  'place_given_up',
+  'place_again',
+  'vendor_canceled',
+  'vendor_cancel_refused',
+  'stage_seen',
+  'stage_replaced',
+  'stage_changed_after_sent',
+  'stage_after_end',
+  'result_seen',
+  'result_replaced',
+  'result_withdrawn',
+  'result_changed_after_sent',
+  'vendor_stopped',
+  'result_left_out',
+  'value_shortened',
+  'report_left_out',
+  'time_corrected',
+  'stage_repeated',
+  'unknown_to_vendor',
+  'poll_refused',
+  'delivered',
+  'held_for_approval',
+  'dead',
+  'superseded',
+  'revived',
+] as const
+
+export type TimelineKind = (typeof timelineKinds)[number]
 
 /** `detail` holds ids, names of fields and codes, never a person's data, a result or a link. */
 export interface TimelineNote {

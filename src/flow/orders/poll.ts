@@ -115,14 +115,14 @@ async function claim(
   tenants: string[],
 ): Promise<ClaimedOrder[]> {
   const quarter = Math.ceil(wanted / 4)
-  const inFlight: Record<string, number> = {}
-  for (const tenant of tenants) inFlight[tenant] = (inFlight[tenant] ?? 0) + 1
+  const inFlight = new Map<string, number>()
+  for (const tenant of tenants) inFlight.set(tenant, (inFlight.get(tenant) ?? 0) + 1)
   const alone = options.canBatch() ? wanted : Math.max(1, options.concurrency - Math.ceil(options.concurrency / 4))
   const among = options.canBatch() ? quarter : Math.ceil(options.concurrency / 4)
   const result = await database.pool.query<ClaimRow>(claimSql, [
     wanted,
     options.leaseMs,
-    JSON.stringify(inFlight),
+    JSON.stringify(Object.fromEntries(inFlight)),
     among,
     alone,
   ])
@@ -152,11 +152,28 @@ async function pollGroup(options: PollerOptions, group: ClaimedOrder[], signal: 
   const unchanged: ClaimedOrder[] = []
   for (const order of group) {
     const vendorOrder = byId.get(order.vendorOrderId)
-    if (vendorOrder === undefined) await settleUnknown(options, order)
-    else if (order.fingerprint?.equals(fingerprintOf(vendorOrder))) unchanged.push(order)
-    else await settleChanged(options, order, vendorOrder)
+    if (vendorOrder !== undefined && order.fingerprint?.equals(fingerprintOf(vendorOrder))) unchanged.push(order)
+    else await settleAlone(options, order, vendorOrder)
   }
   if (unchanged.length > 0) await settleUnchanged(options, unchanged)
+}
+
+/** One order that cannot be written down must not cost its neighbours their poll either; its lease brings it back. */
+async function settleAlone(
+  options: PollerOptions,
+  order: ClaimedOrder,
+  answer: VendorOrder | undefined,
+): Promise<void> {
+  try {
+    if (answer === undefined) await settleUnknown(options, order)
+    else await settleChanged(options, order, answer)
+  } catch (failure) {
+    options.onFailure?.('poll-order')
+    options.log.error(
+      { event: 'poll.order_crashed', background_check_id: order.id, err: failure },
+      'what the vendor said about an order could not be written down',
+    )
+  }
 }
 
 /** One order that cannot be read must not cost its neighbours their poll. */
@@ -234,12 +251,18 @@ async function settleUnknown(options: PollerOptions, order: ClaimedOrder): Promi
   options.onPolled?.('unknown', 1)
 }
 
+async function flagRefused({ database }: PollerOptions, id: string): Promise<void> {
+  if (await flagOrder(database.pool, id, 'poll_refused')) {
+    await addToTimeline(database.pool, [{ backgroundCheckId: id, kind: 'poll_refused' }])
+  }
+}
+
 /** Tried again soon when that may help, since somebody may be waiting for the change; the breaker spares a dead vendor. */
 async function settleFailure(options: PollerOptions, group: ClaimedOrder[], failure: VendorFailure): Promise<void> {
   const random = options.random ?? Math.random
   const refused = failure.kind === 'final' || (failure.kind === 'retry' && isUnreadable(failure))
   if (refused) {
-    for (const order of group) await flagOrder(options.database.pool, order.id, 'poll_refused')
+    for (const order of group) await flagRefused(options, order.id)
   }
   const askedMs = failure.kind === 'retry' ? failure.retryAfterMs : undefined
   const soonMs = vendorRetryMs(failingPollAttempt, random())
@@ -265,7 +288,7 @@ async function settleFailure(options: PollerOptions, group: ClaimedOrder[], fail
   options.log[failure.kind === 'retry' && failure.held ? 'debug' : 'warn'](line, 'the vendor could not be asked')
 }
 
-/** A poll that somebody asked for while this one ran is due at once. */
+/** A poll that somebody asked for while this one ran is due at once. Locked in order, as ending orders does. */
 async function reschedule(
   sql: Pick<Database['pool'], 'query'>,
   options: PollerOptions,
@@ -278,7 +301,9 @@ async function reschedule(
        fingerprint = coalesce($5::bytea, s.fingerprint),
        due_at = CASE WHEN s.nudged THEN now() ELSE now() + w.ms * interval '1 ms' END
      FROM unnest($1::text[], $2::int[], $3::int[], $4::float8[]) AS w (id, fence, interval_ms, ms)
-     WHERE s.background_check_id = w.id AND s.fence = w.fence`,
+     WHERE s.background_check_id = w.id AND s.fence = w.fence AND s.background_check_id IN (
+       SELECT background_check_id FROM poll_schedule WHERE background_check_id = ANY($1)
+       ORDER BY background_check_id FOR UPDATE)`,
     [
       orders.map((order) => order.id),
       orders.map((order) => order.fence),

@@ -78,9 +78,7 @@ function readCatalogFlags(pool: pg.Pool): (adapter: SqlDriverAdapter) => void {
   const charType: number = pg.types.builtins.CHAR
   const queryAsText = async (config: pg.QueryConfig) => {
     const { fields, rows, rowCount } = await query(config)
-    const found = fields.flatMap(({ dataTypeID }, column) =>
-      dataTypeID === charType ? [column] : [],
-    )
+    const found = fields.flatMap(({ dataTypeID }, column) => (dataTypeID === charType ? [column] : []))
     flags.set(rows, found)
     const dataTypeID = pg.types.builtins.TEXT
     return { rows, rowCount, fields: fields.map((field, i) => (found.includes(i) ? { ...field, dataTypeID } : field)) }

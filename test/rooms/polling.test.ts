@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { pollNow } from '../../src/flow/orders/nudge.js'
+import { startPoller } from '../../src/flow/orders/poll.js'
+import type { VendorOrder } from '../../src/flow/vendor/adapter.js'
+import { lanesOn } from '../support/lane-room.js'
+import { count, type Ground, layGround, one } from '../support/room.js'
+import { ok, scriptedVendor } from '../support/scripted-vendor.js'
+import { saying, stage } from '../support/vendor-words.js'
+
+let ground: Ground
+let lanes: ReturnType<typeof lanesOn>
+
+beforeAll(async () => {
+  ground = await layGround()
+  lanes = lanesOn(ground)
+})
+
+afterAll(() => ground.stop())
+
+async function placeToPoll(): Promise<string> {
+  const id = await lanes.place()
+  await ground.database.pool.query(
+    `INSERT INTO poll_schedule (background_check_id, tenant_key, interval_ms) VALUES ($1, 'tk_lane', 0)`,
+    [id],
+  )
+  return id
+}
+
+function poll(answer: (ids: readonly string[]) => VendorOrder[]) {
+  const vendor = scriptedVendor()
+  vendor.getOrders = async (ids) => ok(answer(ids))
+  vendor.script('get', (call) => ok(answer([call.about])[0] ?? null))
+  return startPoller({
+    database: ground.database,
+    sealer: ground.sealer,
+    vendor,
+    log: ground.log,
+    terms: { minMs: 3_600_000, maxMs: 3_600_000 },
+    concurrency: 2,
+    leaseMs: 600_000,
+    canBatch: () => true,
+    onReady: () => undefined,
+  })
+}
+
+const eventually = <T>(probe: () => T | Promise<T>) => expect.poll(probe, { timeout: 20_000, interval: 10 })
+
+test('an order that cannot be written down costs none of its batch its poll', async () => {
+  const ids = await Promise.all(Array.from({ length: 6 }, placeToPoll))
+  const broken = ids[2] ?? ''
+  await ground.database.pool.query(`UPDATE orders SET data_key = '\\x0900' WHERE background_check_id = $1`, [broken])
+  const poller = poll((asked) => asked.map((orderId) => ({ ...saying('in_progress', [stage('a')]), orderId })))
+  await eventually(() => count(ground.database, 'deliveries')).toBe(5)
+  await poller.stop()
+  expect(await lanes.rows(broken)).toEqual([])
+  const settled = `poll_schedule WHERE NOT claimed AND background_check_id = ANY($1)`
+  expect(await count(ground.database, settled, [ids])).toBe(5)
+})
+
+test('a poll that somebody asked for while one runs is made right after it', async () => {
+  const id = await placeToPoll()
+  let asked = 0
+  let answer: () => void = () => undefined
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve
+  })
+  const vendor = scriptedVendor()
+  vendor.script('get', async ({ about }) => {
+    asked += 1
+    if (asked === 1) await answered
+    return ok({ ...saying('in_progress', []), orderId: about })
+  })
+  const poller = startPoller({
+    database: ground.database,
+    sealer: ground.sealer,
+    vendor,
+    log: ground.log,
+    terms: { minMs: 3_600_000, maxMs: 3_600_000 },
+    concurrency: 2,
+    leaseMs: 600_000,
+    canBatch: () => false,
+    onReady: () => undefined,
+  })
+  await eventually(() => asked).toBe(1)
+  expect(await pollNow(ground.database.pool, id)).toBe(true)
+  answer()
+  await eventually(() => asked).toBe(2)
+  await poller.stop()
+  expect(asked).toBe(2)
+})
+
+test('an order that ended at Feishu is not asked for any more', async () => {
+  const id = await placeToPoll()
+  await lanes.cancel(id)
+  expect(await count(ground.database, 'poll_schedule WHERE background_check_id = $1', [id])).toBe(0)
+  expect(await pollNow(ground.database.pool, id)).toBe(false)
+  expect(await one(ground.database, 'SELECT state FROM orders WHERE background_check_id = $1', [id])).toEqual({
+    state: 'canceled',
+  })
+})
