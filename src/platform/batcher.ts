@@ -1,6 +1,6 @@
 /**
- * Hands over items in batches: what comes while a batch is under way goes with the next one. `add` settles with its
- * item's batch.
+ * Hands over items in batches: what comes while a batch is under way goes with the next one, and with `gatherMs` what
+ * comes within that time of the first. `add` settles with its item's batch.
  */
 export interface Batcher<T> {
   add(item: T): Promise<void>
@@ -8,7 +8,7 @@ export interface Batcher<T> {
   idle(): Promise<void>
 }
 
-export function createBatcher<T>(most: number, hand: (batch: T[]) => Promise<void>): Batcher<T> {
+export function createBatcher<T>(most: number, hand: (batch: T[]) => Promise<void>, gatherMs = 0): Batcher<T> {
   type Waiting = { item: T; resolve: () => void; reject: (failure: unknown) => void }
   const queue: Waiting[] = []
   let running: Promise<void> | undefined
@@ -25,9 +25,14 @@ export function createBatcher<T>(most: number, hand: (batch: T[]) => Promise<voi
   }
   // The next turn of the event loop, so that what is answered together is written together.
   const start = () =>
-    new Promise<void>((resolve) => setImmediate(resolve)).then(run).finally(() => {
-      running = queue.length > 0 ? start() : undefined
+    new Promise<void>((resolve) => {
+      if (gatherMs > 0) setTimeout(resolve, gatherMs)
+      else setImmediate(resolve)
     })
+      .then(run)
+      .finally(() => {
+        running = queue.length > 0 ? start() : undefined
+      })
   return {
     add: (item) =>
       new Promise((resolve, reject) => {

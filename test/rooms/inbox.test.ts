@@ -177,6 +177,23 @@ describe('what is committed together', () => {
     await Promise.all(inboxes.map((inbox) => inbox.stop()))
   })
 
+  test('is sorted by its key, once each, whatever order it came in', async () => {
+    const written: Buffer[][] = []
+    const intake = {
+      query: (query: { text: string; values: Buffer[][] }) => {
+        written.push(query.values[0] ?? [])
+        return ground.database.intake.query(query)
+      },
+    } as unknown as Database['intake']
+    const inbox = inboxOn({ ...ground.database, intake })
+    const ids = Array.from({ length: 60 }, (_, index) => `sorted-${index % 40}`)
+    await Promise.all(ids.map((id) => inbox.accept(received(id))))
+    await inbox.stop()
+    const keys = written.flat().map((hash) => hash.toString('hex'))
+    expect(keys).toEqual([...new Set(keys)].toSorted())
+    expect(keys).toHaveLength(40)
+  })
+
   test('is refused without a wait when too many wait, and what was answered late is not written', async () => {
     const lock = await ground.database.pool.connect()
     await lock.query('BEGIN')

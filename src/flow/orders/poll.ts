@@ -272,7 +272,8 @@ async function settleFailure(options: PollerOptions, group: ClaimedOrder[], fail
       ? withJitter(Math.max(intervalMs, soonMs), random())
       : Math.min(Math.max(intervalMs, options.terms.minMs), soonMs))
   await options.database.pool.query(
-    `UPDATE poll_schedule s SET claimed = false, nudged = false, due_at = now() + w.ms * interval '1 ms'
+    `UPDATE poll_schedule s SET claimed = false, nudged = false,
+       due_at = now() + CASE WHEN s.nudged THEN least(w.ms, 1000) ELSE w.ms END * interval '1 ms'
      FROM unnest($1::text[], $2::int[], $3::float8[]) AS w (id, fence, ms)
      WHERE s.background_check_id = w.id AND s.fence = w.fence`,
     [group.map((order) => order.id), group.map((order) => order.fence), group.map(waitMs)],

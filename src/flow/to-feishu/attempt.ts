@@ -28,7 +28,8 @@ export interface AttemptOptions {
   timeoutMs: number
   retry: RetryTerms
   settle: (settlement: Settlement) => Promise<void>
-  giveBack: (back: SlotReturn) => Promise<void>
+  /** Soon; nothing waits for it. */
+  giveBack: (back: SlotReturn) => void
   onAttempt?: (attempt: AttemptFacts) => void
   random: () => number
 }
@@ -58,7 +59,7 @@ export function createAttempts(bucket: Bucket, options: AttemptOptions): Attempt
       const decided = decide(claim, reply, options.retry, slowDowns, options.random())
       const decision = mayLook() ? lookFirst(decided, lookAfterMs[0] ?? 0) : decided
       report(bucket, options, claim, reply, decision, answeredAt - started)
-      await giveBack(options, slot, reply, answeredAt)
+      giveBack(options, slot, reply, answeredAt)
       await doAside(bucket, options, decision, token)
       const called = reply.kind === 'answer' || reply.kind === 'lost'
       const callMsAgo = called ? performance.now() - answeredAt : null
@@ -114,11 +115,11 @@ async function call(
 }
 
 /** A call without an answer keeps its slot until it cannot arrive any more. */
-async function giveBack(options: AttemptOptions, slot: Slot, reply: FeishuReply, answeredAt: number): Promise<void> {
+function giveBack(options: AttemptOptions, slot: Slot, reply: FeishuReply, answeredAt: number): void {
   if (reply.kind === 'lost' && reply.httpStatus === undefined) return
   const unused = reply.kind === 'not_sent' || reply.kind === 'withdrawn'
   const used = { slot, used: true, answeredMsAgo: performance.now() - answeredAt } as const
-  await options.giveBack(unused ? { slot, used: false } : used)
+  options.giveBack(unused ? { slot, used: false } : used)
 }
 
 async function doAside(bucket: Bucket, options: AttemptOptions, { aside }: Decision, token: string): Promise<void> {

@@ -19,7 +19,13 @@ const notReadyMs = 1000
 /** A hold keeps the bucket from being claimed again; this only ends the pump. */
 const heldMs = 1000
 /** Slots come free one by one; waiting a little takes many in one round trip. */
-const gatherMs = 50
+const gatherMs = 25
+/** Calls that were sent together are answered nearly so, and with them their slots come free. */
+const clusterMs = 5
+/** After a long wait, claims are made this much before the slots are expected. */
+const leadMs = 15
+/** Claims are kept in hand this long while slots are about to come free, and then handed back. */
+const inHandMs = 250
 /** A claim outlives its call by this, so that a slow settlement still finds its fence. */
 const claimSlackMs = 20_000
 
@@ -50,6 +56,8 @@ export class Pump {
   #slowDowns = 0
   #claimSize = mostAtOnce
   #restMs = 0
+  #inHand: readonly Claim[] = []
+  #inHandSince = 0
 
   constructor(bucket: Bucket, options: PumpOptions) {
     this.#bucket = bucket
@@ -78,6 +86,7 @@ export class Pump {
         await this.#pause(pauseMs)
       }
     } finally {
+      await this.#handBack(this.#inHand, this.#restMs)
       await Promise.all(this.#inFlight)
     }
     return { notBeforeMs: this.#restMs }
@@ -85,14 +94,8 @@ export class Pump {
 
   /** Answers how long to wait before the next turn; `null`: nothing is due, an answer or a hint will tell. */
   async #turn(): Promise<number | null> {
-    const room = Math.min(this.#claimSize, this.#mostInFlight() - this.#inFlight.size)
-    if (room <= 0) return null
-    const claimed = await claimHeads(
-      this.#options.database.pool,
-      this.#bucket.id,
-      room,
-      this.#options.timeoutMs + claimSlackMs,
-    )
+    const claimed = await this.#claim()
+    if (claimed === null) return null
     const wanted = await this.#setAside(claimed)
     if (wanted.length === 0) return claimed.length === 0 ? null : 0
     const prepared = await this.#prepare(wanted)
@@ -104,11 +107,36 @@ export class Pump {
     }
     const left = claims.slice(slots.length)
     this.#options.onSlots?.(this.#bucket.api, slots.length, left.length)
-    this.#claimSize = left.length === 0 ? mostAtOnce : Math.max(fewestAtOnce, 2 * slots.length)
-    if (left.length === 0) return 0
-    const waitMs = Math.max(retryInMs, gatherMs)
-    await this.#handBack(left, waitMs)
-    return waitMs
+    if (left.length > 0) return this.#wait(left, slots.length, retryInMs)
+    this.#claimSize = mostAtOnce
+    return 0
+  }
+
+  /** What got no slot stays in hand for a short wait; for a long one it goes back, and is claimed anew in time. */
+  async #wait(left: readonly Claim[], granted: number, retryInMs: number): Promise<number> {
+    const now = performance.now()
+    const waitMs = granted === 0 ? retryInMs + clusterMs : Math.max(retryInMs, gatherMs)
+    if (now + waitMs < this.#inHandSince + inHandMs) {
+      this.#inHand = left
+      return waitMs
+    }
+    const long = waitMs > inHandMs
+    this.#claimSize = long ? mostAtOnce : Math.max(fewestAtOnce, 2 * granted)
+    const restMs = long ? waitMs - leadMs : waitMs
+    await this.#handBack(left, Math.max(0, restMs - leadMs))
+    return Math.max(1, now + restMs - performance.now())
+  }
+
+  /** Those in hand, or heads that are due; `null` when no more may be in flight. */
+  async #claim(): Promise<readonly Claim[] | null> {
+    const inHand = this.#inHand
+    this.#inHand = []
+    if (inHand.length > 0) return inHand
+    const room = Math.min(this.#claimSize, this.#mostInFlight() - this.#inFlight.size)
+    if (room <= 0) return null
+    this.#inHandSince = performance.now()
+    const { database, timeoutMs } = this.#options
+    return claimHeads(database.pool, this.#bucket.id, room, timeoutMs + claimSlackMs)
   }
 
   /** What was erased or canceled while it waited is not sent. */

@@ -36,6 +36,8 @@ const mostPumps = 500
 const largestSettlement = 200
 const settleWithinMs = 15_000
 const settleAgainMs = 250
+/** A slot comes free one window after its answer, so telling it a little later costs nothing and saves round trips. */
+const returnWithinMs = 200
 
 export function startPumps(options: PumpsOptions): Pumps {
   const { database, log } = options
@@ -50,9 +52,13 @@ export function startPumps(options: PumpsOptions): Pumps {
     for (const delivery of settled) options.onSettled?.(delivery)
     if (buckets.length > 0) options.onReady(buckets)
   })
-  const returns = createBatcher<SlotReturn>(largestSettlement, (batch) => options.limiter.giveBack(batch))
+  const returns = createBatcher<{ back: SlotReturn; at: number }>(
+    largestSettlement,
+    (batch) => options.limiter.giveBack(batch.map(({ back, at }) => aged(back, performance.now() - at))),
+    returnWithinMs,
+  )
   const giveBack = (back: SlotReturn) =>
-    returns.add(back).catch((failure: unknown) => {
+    returns.add({ back, at: performance.now() }).catch((failure: unknown) => {
       // The slot expires by itself, later than it need; nothing else depends on it.
       log.debug({ event: 'limiter.return_lost', err: failure }, 'a slot could not be given back')
     })
@@ -150,6 +156,10 @@ export function startPumps(options: PumpsOptions): Pumps {
       await renewal.stop()
     },
   }
+}
+
+function aged(back: SlotReturn, ms: number): SlotReturn {
+  return back.used ? { ...back, answeredMsAgo: back.answeredMsAgo + ms } : back
 }
 
 /**
