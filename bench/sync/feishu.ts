@@ -27,7 +27,15 @@ const running = () => {
   return feishu
 }
 
-answerQuestions({ setUp, seen, delivered: () => deliveredCalls().length }, async () => feishu?.stop())
+const applied = (api: 'update_progress' | 'cancel') =>
+  running()
+    .calls({ api, applied: true })
+    .filter((call) => call.endedAt !== undefined)
+
+answerQuestions(
+  { setUp, seen, delivered: () => applied('update_progress').length, canceled: () => applied('cancel').length },
+  async () => feishu?.stop(),
+)
 
 async function setUp({ app, tenantKey, latencyMs, rateLimits, orders }: Setup): Promise<string> {
   await feishu?.stop()
@@ -44,12 +52,6 @@ async function setUp({ app, tenantKey, latencyMs, rateLimits, orders }: Setup): 
   return feishu.url
 }
 
-function deliveredCalls() {
-  return running()
-    .calls({ api: 'update_progress', applied: true })
-    .filter((call) => call.endedAt !== undefined)
-}
-
 function seen(): Seen {
   const calls = running().calls({ api: 'update_progress' })
   return {
@@ -60,6 +62,6 @@ function seen(): Seen {
     calls: calls.length,
     refused: calls.filter((call) => call.code === 99991400).length,
     violations: running().checkPromises().length,
-    delivered: deliveredCalls().map(({ at, endedAt = at }) => ({ at, endedAt })),
+    delivered: applied('update_progress').map(({ at, endedAt = at }) => ({ at, endedAt })),
   }
 }

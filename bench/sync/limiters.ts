@@ -32,7 +32,7 @@ export async function limiters(stores: Stores, settings: Settings): Promise<Sect
     const { trips } = await contender.run({ redis, redisUrl: stores.redisUrl, windows, post, until })
     redis.disconnect()
     const arrivals = await door.ask<Arrival[]>('arrivals', [contender.name])
-    return measure(contender.name, settings, arrivals, trips)
+    return measure(contender.name, settings, arrivals, trips ?? Number.NaN)
   }
   const measured = await Promise.all(contenders.map(run))
   await door.stop()

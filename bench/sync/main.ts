@@ -18,6 +18,7 @@ export async function benchSync(args: readonly string[]): Promise<void> {
   const settings = args.includes('quick') ? quick : full
   const letters = args.find((arg) => arg !== 'quick') ?? Object.keys(parts).join('')
   const loadBefore = busy()
+  const startedAt = performance.now()
   await compilePrograms()
   const stores = await startStores()
   const sections: Section[] = []
@@ -26,12 +27,13 @@ export async function benchSync(args: readonly string[]): Promise<void> {
     if (part === undefined) throw new Error(`there is no part ${letter}`)
     for (const section of [await part(stores, settings)].flat()) {
       sections.push(section)
-      console.log(`\n${textOf(section)}`)
+      console.log(`\n${textOf(section)}\n\n(load ${busy()})`)
     }
   }
   const postgres = await versionOf(stores)
   await stores.stop()
   if (letters === Object.keys(parts).join('')) await write(settings, postgres, loadBefore, sections)
+  console.log(`\n${Math.round((performance.now() - startedAt) / 1000)} s`)
 }
 
 function write(settings: Settings, postgres: string, loadBefore: string, sections: readonly Section[]): Promise<void> {

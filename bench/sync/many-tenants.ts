@@ -3,9 +3,9 @@ import { median, spread } from '../support/figures.js'
 import type { Section } from '../support/report.js'
 import type { Stores } from '../support/stores.js'
 import { until } from '../support/wait.js'
-import type { BareFigures } from './bare.js'
+import type { BareFigures, BareRun } from './bare.js'
 import type { DoorCount } from './door.js'
-import { countOf, freshIds, holdApp, putStages, release } from './rows.js'
+import { countOf, freshIds, holdApp, putOrders, release } from './rows.js'
 import type { Usage } from './service.js'
 import { type Settings, storeApp, windowsOf } from './settings.js'
 import { difference, startWorld } from './world.js'
@@ -15,13 +15,16 @@ const bareAtOnce = 50
 interface Run {
   service: { callsPerSecond: number; usage: Usage; worst: number[]; extraCalls: number }
   bare: BareFigures
+  sdk: BareFigures
 }
 
 /** (b) and (e): many tenants with a little each, one process, beside a loop that does nothing but post. */
 export async function manyTenants(stores: Stores, settings: Settings): Promise<Section[]> {
   const runs: Run[] = []
   for (let round = 0; round < settings.rounds; round += 1) {
-    runs.push({ bare: await postBare(settings), service: await sendAll(stores, settings) })
+    const bare = await postBare(settings, 'http')
+    const service = await sendAll(stores, settings)
+    runs.push({ bare, service, sdk: await postBare(settings, 'sdk') })
   }
   return [speed(settings, runs), trips(settings, runs)]
 }
@@ -30,11 +33,11 @@ function tenantsOf({ tenants }: Settings): string[] {
   return Array.from({ length: tenants }, (_, index) => `tk_many_${index}`)
 }
 
-async function postBare(settings: Settings): Promise<BareFigures> {
+async function postBare(settings: Settings, through: BareRun['through']): Promise<BareFigures> {
   const door = await startChild('sync/door')
   const bare = await startChild('sync/bare')
   const url = await door.ask<string>('url')
-  const given = { url, tenants: tenantsOf(settings), perTenant: settings.perTenant, atOnce: bareAtOnce }
+  const given = { url, tenants: tenantsOf(settings), perTenant: settings.perTenant, atOnce: bareAtOnce, through }
   const figures = await bare.ask<BareFigures>('run', given)
   await Promise.all([bare.stop(), door.stop()])
   return figures
@@ -50,7 +53,7 @@ async function sendAll(stores: Stores, settings: Settings): Promise<Run['service
     await holdApp(world, appId)
     const buckets: number[] = []
     for (const tenantKey of tenantsOf(settings)) {
-      buckets.push((await putStages(world, { appId, tenantKey }, freshIds(settings.perTenant))).bucket)
+      buckets.push((await putOrders(world, { appId, tenantKey }, freshIds(settings.perTenant))).bucket)
     }
     const count = settings.tenants * settings.perTenant
     const before = await world.usage()
@@ -85,21 +88,25 @@ function speed(settings: Settings, runs: readonly Run[]): Section {
   const of = (figure: (run: Run) => number, digits: number) => spread(runs.map(figure), digits)
   return {
     title: `(b) ${settings.tenants} tenants with ${settings.perTenant} each, one process, at a counting server`,
-    head: ['', 'the service', 'a bare loop', 'ratio'],
+    head: ['', 'the service', 'a bare loop', 'ratio', 'a loop through the SDK', 'ratio'],
     rows: [
       [
         'calls per second',
         of(({ service }) => service.callsPerSecond, 0),
         of(({ bare }) => bare.callsPerSecond, 0),
         spread(rates, 2),
+        of(({ sdk }) => sdk.callsPerSecond, 0),
+        of(({ service, sdk }) => service.callsPerSecond / sdk.callsPerSecond, 2),
       ],
       [
         'CPU per call, ms',
         of(({ service }) => service.usage.cpuMs / count, 3),
         of(({ bare }) => bare.cpuMsPerCall, 3),
         spread(cpu, 2),
+        of(({ sdk }) => sdk.cpuMsPerCall, 3),
+        of(({ service, sdk }) => service.usage.cpuMs / count / sdk.cpuMsPerCall, 2),
       ],
-      ['resident memory, MiB', of(({ service }) => service.usage.rssMb, 0), '', ''],
+      ['resident memory, MiB', of(({ service }) => service.usage.rssMb, 0), '', '', '', ''],
     ],
     aims: [
       { what: 'at least 0.6 of the bare rate', figure: spread(rates, 2), met: median(rates) >= 0.6 },
@@ -111,7 +118,7 @@ function speed(settings: Settings, runs: readonly Run[]): Section {
       { what: 'each delivery called once', figure: `${extra} calls too many`, met: extra === 0 },
     ],
     notes: [
-      `Both post the same bodies to the same counting server, since the sandbox itself would be the bottleneck. The bare loop keeps ${bareAtOnce} calls under way over kept connections and does nothing else; the service claims rows, takes slots, opens the sealed body, calls through Feishu's SDK, logs each attempt to a file, and settles. PostgreSQL, Redis and the server share the machine with it, and the bare loop has it to itself.`,
+      `Both post the same bodies to the same counting server, since the sandbox itself would be the bottleneck. The bare loop keeps ${bareAtOnce} calls under way over kept connections and does nothing else; the service claims rows, takes slots, opens the sealed body, calls through Feishu's SDK, logs each attempt to a file, and settles. PostgreSQL, Redis and the server share the machine with it, and the loops have it to themselves. The loop through the SDK is the bare one with Feishu's SDK on the service's own transport, but with no rows, slots, seals, logs or metrics; it reaches ${of(({ sdk, bare }) => sdk.callsPerSecond / bare.callsPerSecond, 2)} of the bare rate.`,
     ],
   }
 }

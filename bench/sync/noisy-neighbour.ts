@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Child, startChild } from '../support/child.js'
-import { median, quantile, spread } from '../support/figures.js'
+import { quantile, spread } from '../support/figures.js'
 import type { Section } from '../support/report.js'
 import type { Stores } from '../support/stores.js'
 import type { Arrival } from './door.js'
-import { freshIds, putStages } from './rows.js'
+import { freshIds, putOrders } from './rows.js'
 import { type Settings, storeApp, windowsOf } from './settings.js'
 import { startWorld, type World } from './world.js'
 
@@ -31,7 +31,7 @@ export async function noisyNeighbour(stores: Stores, settings: Settings): Promis
       await trickle(world, door, settings.quietTenants, warmUpMs)
       const alone = await trickle(world, door, settings.quietTenants, settings.quietMs)
       const noisy = { appId: storeApp.appId, tenantKey: 'tk_noisy' }
-      const { bucket } = await putStages(world, noisy, freshIds(settings.noisyBacklog))
+      const { bucket } = await putOrders(world, noisy, freshIds(settings.noisyBacklog))
       await world.database.pool.query('ANALYZE deliveries')
       world.hints.send('pump', String(bucket))
       const beside = await trickle(world, door, settings.quietTenants, settings.quietMs)
@@ -55,7 +55,7 @@ async function trickle(world: World, door: Child, count: number, ms: number): Pr
     tenants.map(async (tenantKey, index) => {
       await sleep((index * quietEveryMs) / count)
       while (performance.now() < until) {
-        const put = await putStages(world, { appId: storeApp.appId, tenantKey }, freshIds(1))
+        const put = await putOrders(world, { appId: storeApp.appId, tenantKey }, freshIds(1))
         world.hints.send('pump', String(put.bucket))
         for (const [id, at] of put.due) due.set(id, at)
         await sleep(quietEveryMs)
@@ -81,7 +81,9 @@ function section(settings: Settings, runs: readonly Run[]): Section {
     ['most', 1],
   ]
   const ratios = (share: number) => of('beside', share).map((each, index) => each / (of('alone', share)[index] ?? 1))
-  const stages = median(runs.map((run) => run.beside.length))
+  const all = (which: 'alone' | 'beside') => runs.flatMap((run) => run[which])
+  const p99 = { alone: quantile(all('alone'), 0.99), beside: quantile(all('beside'), 0.99) }
+  const ratio = p99.beside / p99.alone
   return {
     title: `(c) ${settings.noisyBacklog} waiting for one tenant, beside ${settings.quietTenants} quiet tenants with a stage each second`,
     head: ['from due to the door, ms', 'alone', 'beside the noisy one', 'ratio'],
@@ -92,15 +94,14 @@ function section(settings: Settings, runs: readonly Run[]): Section {
       spread(ratios(share), 2),
     ]),
     aims: [
-      { what: 'p99 within 1.2 of p99 alone', figure: spread(ratios(0.99), 2), met: median(ratios(0.99)) <= 1.2 },
       {
-        what: 'that is, in ms',
-        figure: `${spread(of('beside', 0.99), 1)} after ${spread(of('alone', 0.99), 1)}`,
-        met: median(ratios(0.99)) <= 1.2,
+        what: 'p99 of all rounds together within 1.2 of the one alone',
+        figure: `${p99.beside.toFixed(1)} ms after ${p99.alone.toFixed(1)} ms: ${ratio.toFixed(2)}`,
+        met: ratio <= 1.2,
       },
     ],
     notes: [
-      `${stages} stages each time, latency ${latencyMs} ms, one process; the noisy tenant made ${runs.map((run) => run.noisyCalls).join(', ')} calls meanwhile. The clock runs from the row's \`due_at\`, before its commit, to the moment the counting server reads the head of the call.`,
+      `${all('beside').length} stages in all, as many alone, latency ${latencyMs} ms, one process; the noisy tenant made ${runs.map((run) => run.noisyCalls).join(', ')} calls meanwhile. The clock runs from the row's \`due_at\`, before its commit, to the moment the counting server reads the head of the call.`,
     ],
   }
 }

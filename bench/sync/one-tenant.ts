@@ -4,10 +4,10 @@ import type { Section } from '../support/report.js'
 import type { Stores } from '../support/stores.js'
 import { until } from '../support/wait.js'
 import type { Seen } from './feishu.js'
-import { freshIds, holdApp, putStages, release } from './rows.js'
+import { freshIds, holdApp, putOrders, release } from './rows.js'
 import type { Usage } from './service.js'
 import { customApp, type Settings, windowsOf } from './settings.js'
-import { difference, startWorld } from './world.js'
+import { difference, startWorld, type World } from './world.js'
 
 const tenantKey = 'tk_bench'
 const processes = 3
@@ -41,18 +41,20 @@ export async function oneTenant(stores: Stores, settings: Settings): Promise<Sec
 
 async function sendBacklog(stores: Stores, settings: Settings, feishu: Child, latencyMs: number): Promise<Run> {
   const orders = freshIds(settings.dueAtOnce)
+  const warm = freshIds(1)
   const windows = windowsOf(settings)
   const feishuUrl = await feishu.ask<string>('setUp', {
     app: customApp,
     tenantKey,
     latencyMs,
     rateLimits: windows,
-    orders,
+    orders: [...orders, ...warm],
   })
   const world = await startWorld({ stores, feishuUrl, processes, windows })
   try {
+    await warmUp(world, feishu, warm)
     await holdApp(world, customApp.appId)
-    const { bucket } = await putStages(world, { appId: customApp.appId, tenantKey }, orders)
+    const { bucket } = await putOrders(world, { appId: customApp.appId, tenantKey }, orders)
     const before = await world.usage()
     const dueAt = await release(world, [bucket])
     const done = async () => (await feishu.ask<number>('delivered')) >= orders.length
@@ -66,6 +68,13 @@ async function sendBacklog(stores: Stores, settings: Settings, feishu: Child, la
   } finally {
     await world.stop()
   }
+}
+
+/** Another method's call, so that the token is known, as it nearly always is, and the method's windows are untouched. */
+async function warmUp(world: World, feishu: Child, ids: readonly string[]): Promise<void> {
+  const { bucket } = await putOrders(world, { appId: customApp.appId, tenantKey }, ids, 'cancel')
+  world.hints.send('pump', String(bucket))
+  await until('the warm-up is sent', async () => (await feishu.ask<number>('canceled')) === ids.length, 20_000)
 }
 
 /**
@@ -149,7 +158,7 @@ function section(settings: Settings, runs: readonly Run[]): Section {
       ),
     ],
     notes: [
-      'The clock runs from the commit that makes the rows due, so the hint, the lease and the token are in the figures. The ideal sends a full batch every `window + latency`, the first one at once; by the plain rate of the design, without that first batch, it would be one batch longer.',
+      'The clock runs from the commit that makes the rows due, so the hint and the lease are in the figures; the token is known from a call before. The ideal sends a full batch every `window + latency`, the first one at once; by the plain rate of the design, without that first batch, it would be one batch longer. In the quick form the start weighs more.',
     ],
   }
 }

@@ -1,11 +1,11 @@
 import { laneOfOrder, type OrderBody } from '../../src/flow/map.js'
-import { progressOf } from '../../src/flow/orders/stages.js'
+import { cancelOf, progressOf } from '../../src/flow/orders/stages.js'
 import { sealBody } from '../../src/flow/outbox/bodies.js'
 import { bucketOf } from '../../src/flow/outbox/buckets.js'
 import { createDataKey } from '../../src/platform/crypto/data-key.js'
 import type { World } from './world.js'
 
-/* Orders that the vendor has, each with one stage that waits for Feishu, as the rows that a poll would have left. */
+/* Orders that the vendor has, each with one stage or cancel that waits for Feishu, as the rows that a poll would have left. */
 
 let lastId = 7_400_000_000_000_000_000n
 
@@ -47,20 +47,28 @@ const insertSql = `
     INSERT INTO lanes (lane, last_seq) SELECT 'order:' || id, 1 FROM given
   )
   INSERT INTO deliveries (lane, seq, bucket_id, api, app_id, tenant_key, background_check_id, stage_id, body_sealed, due_at)
-  SELECT 'order:' || id, 1, $6, 'update_progress', $4, $5, id, 'education', body, clock_timestamp() FROM given
+  SELECT 'order:' || id, 1, $6, $7::text, $4, $5, id, CASE $7::text WHEN 'cancel' THEN NULL ELSE 'education' END, body, clock_timestamp() FROM given
   RETURNING background_check_id AS id, extract(epoch FROM due_at)::float8 * 1000 AS due`
 
-/** Answers the bucket and when each order's stage was due, in ms since 1970. */
-export async function putStages({ database, sealer }: Ground, { appId, tenantKey }: Origin, ids: readonly string[]) {
-  const { id: bucket } = await bucketOf(database.pool, appId, tenantKey, 'update_progress')
+/** Answers the bucket and when each order's delivery was due, in ms since 1970. */
+export async function putOrders(
+  { database, sealer }: Ground,
+  { appId, tenantKey }: Origin,
+  ids: readonly string[],
+  api: 'update_progress' | 'cancel' = 'update_progress',
+) {
+  const { id: bucket } = await bucketOf(database.pool, appId, tenantKey, api)
   const rows = ids.map((id) => {
     const key = createDataKey(sealer, id)
-    return { dataKey: key.wrapped, body: sealBody(key, laneOfOrder(id), stageOf(id)) }
+    return {
+      dataKey: key.wrapped,
+      body: sealBody(key, laneOfOrder(id), api === 'cancel' ? { api, body: cancelOf(id) } : stageOf(id)),
+    }
   })
   const put = await database.pool.query<{ id: string; due: number }>({
-    name: 'put-stages',
+    name: 'put-orders',
     text: insertSql,
-    values: [ids, rows.map((row) => row.dataKey), rows.map((row) => row.body), appId, tenantKey, bucket],
+    values: [ids, rows.map((row) => row.dataKey), rows.map((row) => row.body), appId, tenantKey, bucket, api],
   })
   return { bucket, due: new Map(put.rows.map(({ id, due }) => [id, due])) }
 }

@@ -21,14 +21,14 @@ export interface Usage {
 
 const usage = { statements: 0, slotCommands: 0, slotTurns: 0, hintCommands: 0 }
 
-const query = pg.Client.prototype.query as (...args: unknown[]) => unknown
+const query = Reflect.get(pg.Client.prototype, 'query') as (...args: unknown[]) => unknown
 pg.Client.prototype.query = function counted(this: pg.Client, ...args: unknown[]) {
   usage.statements += 1
   return Reflect.apply(query, this, args)
 } as typeof pg.Client.prototype.query
 
 let thisTurn = false
-const { sendCommand } = Redis.prototype
+const sendCommand = Reflect.get(Redis.prototype, 'sendCommand')
 Redis.prototype.sendCommand = function counted(...args) {
   const [{ args: words }] = args
   if (!String(words[2]).includes(':limiter:')) usage.hintCommands += 1

@@ -35,7 +35,7 @@ export const full: Settings = {
   perTenant: 100,
   noisyBacklog: 10_000,
   quietTenants: 10,
-  quietMs: 40_000,
+  quietMs: 30_000,
   comparisonMs: 130_000,
 }
 

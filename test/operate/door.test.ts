@@ -240,7 +240,10 @@ describe('a failure', () => {
   it('of the database is 503 with a problem, for reads and writes', async () => {
     const away = await startOperators({ databaseUrl: 'postgres://nobody:canary-password@127.0.0.1:1/none' })
     for (const [method, path] of paths) {
-      const { status, headers, body } = await away.call(method, path)
+      const sent = path.endsWith('/deliveries/retry')
+        ? { body: '{"filter":{}}', headers: { 'content-type': 'application/json' } }
+        : {}
+      const { status, headers, body } = await away.call(method, path, sent)
       expect([path, status, headers.get('retry-after')]).toEqual([path, 503, '5'])
       expect(body).toMatchObject({ type: '/docs/problems#unavailable', status: 503 })
       expect(JSON.stringify(body)).not.toMatch(/127\.0\.0\.1|canary|prisma|ECONN/i)

@@ -72,6 +72,8 @@ export function createAttempts(bucket: Bucket, options: AttemptOptions): Attempt
       const seen = await lookUps.look(bucket, content, content.body.background_check_id, token)
       const line = { event: 'feishu.look', ...idsForLog(bucket, claim), look: claim.looks + 1, seen }
       options.log.info(line, 'looked whether an attempt took effect')
+      if (seen === 'token_refused')
+        await options.tokens.evict(bucket.appId, bucket.tenantKey, token, { alsoAppToken: false })
       await options.settle({ ...idsOf(claim), callMsAgo: null, ...afterLook(seen, claim.looks, lookAfterMs) })
     },
   }
@@ -94,7 +96,7 @@ function afterLook(
   if (seen === 'found') return { to: 'delivered', confirmed: true, heldForApproval: false, lastError: null }
   const reason = 'no readable answer came; Feishu is asked whether it took effect'
   const pending = { to: 'pending', attempt: 0, ambiguous: false } as const
-  if (seen === 'later') return { ...pending, inMs: laterMs, lastError: { reason, looks } }
+  if (seen === 'no_slot') return { ...pending, inMs: laterMs, lastError: { reason, looks } }
   const done = seen === 'unreadable' ? afterMs.length : looks + 1
   const inMs = done >= afterMs.length ? 0 : (afterMs[done] ?? 0) - (afterMs[looks] ?? 0)
   return { ...pending, inMs, lastError: { reason, looks: done } }

@@ -10,9 +10,10 @@ import { createSlotSource } from './slots.js'
 
 /**
  * Whether Feishu has what an attempt without an answer may have brought (contract §3.11 rule 1). `unreadable`: this app
- * may not read orders, or does not see the one it was given, so rule 2 holds. `later`: no slot or no answer.
+ * may not read orders, or does not see the one it was given, so rule 2 holds. `no_answer` says nothing, `no_slot` that
+ * nobody was asked.
  */
-export type Seen = 'found' | 'absent' | 'unreadable' | 'later'
+export type Seen = 'found' | 'absent' | 'unreadable' | 'no_answer' | 'token_refused' | 'no_slot'
 
 export interface LookUps {
   /** False once it is known that orders cannot be read there; asked anew every hour. */
@@ -30,7 +31,10 @@ export interface LookUpOptions {
 
 const api = 'background_check_orders.batch_query'
 const unreadableForMs = 3_600_000
-const missingScope = 99991672
+/** A missing scope (contract §4.3), and a refusal of the query as such (§3.8). */
+const unreadableCodes = new Set([99991672, 1002002])
+/** Contract §4.3. */
+const refusedTokenCodes = new Set([99991661, 99991663, 99991664, 99991665, 99991668, 99991671])
 
 export function createLookUps(options: LookUpOptions): LookUps {
   const { database, limiter, clientOf, windows, timeoutMs } = options
@@ -64,7 +68,7 @@ export function createLookUps(options: LookUpOptions): LookUps {
     mayLook: (appId, tenantKey) => (unreadable.get(`${appId}/${tenantKey}`) ?? 0) < performance.now(),
     look: async (bucket, content, backgroundCheckId, token) => {
       const reply = await ask(bucket, backgroundCheckId, token)
-      const seen = reply === null ? 'later' : readSeen(reply, content, backgroundCheckId)
+      const seen = reply === null ? 'no_slot' : readSeen(reply, content, backgroundCheckId)
       if (seen === 'unreadable')
         unreadable.set(`${bucket.appId}/${bucket.tenantKey}`, performance.now() + unreadableForMs)
       return seen
@@ -89,9 +93,11 @@ function usesOfReads(timeoutMs: number) {
 
 /** What an answer of batch_query says about one delivery: pure. Unknown fields are ignored. */
 export function readSeen(reply: FeishuReply, content: OrderBody, backgroundCheckId: string): Seen {
-  if (reply.kind !== 'answer') return 'later'
-  if (reply.code === missingScope) return 'unreadable'
-  if (reply.code !== 0) return reply.httpStatus >= 500 ? 'later' : 'unreadable'
+  if (reply.kind === 'withdrawn') return 'no_slot'
+  if (reply.kind !== 'answer') return 'no_answer'
+  if (unreadableCodes.has(reply.code)) return 'unreadable'
+  if (refusedTokenCodes.has(reply.code)) return 'token_refused'
+  if (reply.code !== 0) return 'no_answer'
   const order = itemsOf(reply.data).find((item) => item['order_id'] === backgroundCheckId)
   // An order that we were given and that the list does not have: the list is not ours, or its ids are others.
   if (order === undefined) return 'unreadable'

@@ -57,11 +57,12 @@ export function startPumps(options: PumpsOptions): Pumps {
     (batch) => options.limiter.giveBack(batch.map(({ back, at }) => aged(back, performance.now() - at))),
     returnWithinMs,
   )
-  const giveBack = (back: SlotReturn) =>
+  const giveBack = (back: SlotReturn): void => {
     returns.add({ back, at: performance.now() }).catch((failure: unknown) => {
       // The slot expires by itself, later than it need; nothing else depends on it.
       log.debug({ event: 'limiter.return_lost', err: failure }, 'a slot could not be given back')
     })
+  }
 
   const start = (bucket: Bucket) => {
     const pump = new Pump(bucket, {
