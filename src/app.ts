@@ -2,8 +2,9 @@ import type { RequestListener } from 'node:http'
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import type { Redis } from 'ioredis'
-import type { Config, Role } from './config.js'
+import { type Config, type Role, roles } from './config.js'
 import { createReceiver } from './flow/from-feishu/receiver.js'
+import { createRefusalWarning } from './flow/from-feishu/refusal-warning.js'
 import { createInbox } from './flow/inbox/accept.js'
 import { startInboxWorker } from './flow/inbox/worker.js'
 import { startVendorSide } from './flow/orders/start.js'
@@ -76,10 +77,10 @@ export async function startApp(config: Config, log: Logger, overrides: Overrides
       await endForeignClaims(database)
     }
     const parts = startParts(config, log, database, lifetime, overrides)
-    registerBacklog(parts.metrics.registry, database, log)
     const { ports, ready } = await startDoors(parts, lifetime, () => stopping)
     if (has(config, 'poller')) await startVendorRole(parts, lifetime, overrides)
-    if (has(config, 'sync')) lifetime.add(startFeishuSide(parts))
+    if (has(config, 'sync')) await lifetime.start(startFeishuSide(parts))
+    warnOfLoneRole(config, log)
     log.info({ event: 'app.started', roles: config.roles, ...ports }, 'bgc-bridge is up')
     return {
       ...ports,
@@ -94,6 +95,13 @@ export async function startApp(config: Config, log: Logger, overrides: Overrides
     await lifetime.stop()
     throw failure
   }
+}
+
+/** Without Redis there is one process: what it does not do, nobody does. */
+function warnOfLoneRole(config: Config, log: Logger): void {
+  const missing = roles.filter((role) => !config.roles.includes(role))
+  if (config.redisUrl !== undefined || missing.length === 0) return
+  log.warn({ event: 'app.lone_role', missing }, 'without REDIS_URL no other process can do what BGC_ROLES leaves out')
 }
 
 async function startDatabase(config: Config, log: Logger, lifetime: Lifetime): Promise<Database> {
@@ -146,9 +154,11 @@ async function startDoors(parts: Parts, lifetime: Lifetime, isStopping: () => bo
   const { config, database, log, redis } = parts
   const receives = has(config, 'receiver')
   const ready = createHealth({ database, ...(redis && { redis }), needsRedis: !receives, isStopping })
+  const countBacklog = registerBacklog(parts.metrics.registry, database, log)
   const outside = createApi({
     ...parts,
     ready,
+    countBacklog,
     operators: receives && config.internalPort === undefined,
     metricsHere: config.internalPort === undefined,
   })
@@ -158,12 +168,13 @@ async function startDoors(parts: Parts, lifetime: Lifetime, isStopping: () => bo
     lifetime.start(listen(handler, config.host, port, isStopping))
   const { port } = await open(door, config.port)
   if (config.internalPort === undefined) return { ports: { port }, ready }
-  const inside = createApi({ ...parts, ready, operators: receives, metricsHere: true })
+  const inside = createApi({ ...parts, ready, countBacklog, operators: receives, metricsHere: true })
   const { port: internalPort } = await open(inside, config.internalPort)
   return { ports: { port, internalPort }, ready }
 }
 
-function startReceiving({ config, database, sealer, hints, metrics }: Parts, lifetime: Lifetime) {
+function startReceiving({ config, database, sealer, hints, metrics, log }: Parts, lifetime: Lifetime) {
+  const warnOfRefusal = createRefusalWarning(log)
   const inbox = lifetime.add(
     createInbox({
       database,
@@ -177,6 +188,7 @@ function startReceiving({ config, database, sealer, hints, metrics }: Parts, lif
     inbox,
     maxEventAgeMs: config.feishu.maxEventAgeMs,
     onAnswer: (status, reason, elapsedMs) => {
+      warnOfRefusal(status, reason)
       metrics.webhookAnswers.inc({ status: String(status), reason })
       metrics.webhookSeconds.observe(elapsedMs / 1000)
     },

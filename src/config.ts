@@ -5,7 +5,7 @@ import { type Role, type Values, type Variable, type VariableName, variables } f
 
 export type { FeishuApp } from './config/apps.js'
 export type { ApiKey, EncryptionKey, RateWindow, Scope } from './config/parsers.js'
-export type { Role } from './config/variables.js'
+export { type Role, roles } from './config/variables.js'
 
 /** Everything the service reads from its environment. Times are milliseconds. */
 export interface Config {
@@ -119,6 +119,10 @@ function readValues(env: Environment, readFile: (path: string) => string, compla
     if (given === unreadable) continue
     const raw = given ?? variable.fallback
     if (raw === undefined) continue
+    if (variable.secret && raw === variable.example && raw.includes('replace-')) {
+      complain(`${name}: expected a value of your own, got the placeholder of .env.example`)
+      continue
+    }
     const parsed = variable.parse.safeParse(raw)
     if (parsed.success) values[name] = parsed.data
     else complain(`${name}: ${parsed.error.issues[0]?.message}${variable.secret ? '' : `, got ${show(raw)}`}`)

@@ -13,7 +13,7 @@ type Part = (stores: Stores, settings: Settings) => Promise<Section | Section[]>
 /** By their letters in the report; `b` measures (e) on the way. */
 const parts: Record<string, Part> = { a: oneTenant, b: manyTenants, c: noisyNeighbour, d: limiters }
 
-/** `sync [quick] [letters]`: all parts unless letters name some, and only all of them write the report. */
+/** `sync [quick] [letters]`: all parts unless letters name some. The report is written by all of them in full. */
 export async function benchSync(args: readonly string[]): Promise<void> {
   const settings = args.includes('quick') ? quick : full
   const letters = args.find((arg) => arg !== 'quick') ?? Object.keys(parts).join('')
@@ -32,15 +32,14 @@ export async function benchSync(args: readonly string[]): Promise<void> {
   }
   const postgres = await versionOf(stores)
   await stores.stop()
-  if (letters === Object.keys(parts).join('')) await write(settings, postgres, loadBefore, sections)
+  if (!settings.quick && letters === Object.keys(parts).join('')) await write(settings, postgres, loadBefore, sections)
   console.log(`\n${Math.round((performance.now() - startedAt) / 1000)} s`)
 }
 
 function write(settings: Settings, postgres: string, loadBefore: string, sections: readonly Section[]): Promise<void> {
-  const command = `npm run bench -- sync${settings.quick ? ' quick' : ''}`
   const introduction = [
     '# To Feishu: at the limit, side by side',
-    `Written by \`${command}\` on ${new Date().toISOString().slice(0, 10)}; ${settings.rounds} round(s), each figure the median with the least and the most.`,
+    `Written by \`npm run bench -- sync\` on ${new Date().toISOString().slice(0, 10)}; ${settings.rounds} round(s), each figure the median with the least and the most.`,
     `${describeMachine(postgres)}\n- load before ${loadBefore}, after ${busy()}; the benchmark's own processes are in the latter`,
     `Windows: ${settings.short.limit} in ${settings.short.windowMs / 1000} s and ${settings.long.limit} in ${settings.long.windowMs / 1000} s.`,
   ].join('\n\n')

@@ -78,18 +78,20 @@ async function warmUp(world: World, feishu: Child, ids: readonly string[]): Prom
 }
 
 /**
- * A slot comes free one window after the answer of its call, so full batches leave every `window + latency`: the rate of
- * the design, `limit / (window + latency)`, but for the first batch, which waits for nothing.
+ * A slot comes free one window after the answer of its call, so full batches leave every `window + latency`. The
+ * design's rate, `limit / (window + latency)`, counts that for every batch; the least possible, not for the first.
  */
-export function idealOf({ short, long, dueAtOnce }: Settings, latencyMs: number): Ideal {
-  const batches = (calls: number) => Math.ceil(calls / short.limit) - 1
-  const sent = (calls: number) => batches(calls) * (short.windowMs + latencyMs) + latencyMs
-  const refilled = long.windowMs + latencyMs
-  const of = (ms: number) => ms / 1000
+export function idealOf({ short, long, dueAtOnce }: Settings, latencyMs: number): Record<'byRate' | 'least', Ideal> {
+  const batchMs = short.windowMs + latencyMs
+  const refilledMs = long.windowMs + latencyMs
+  const ideal = (sentMs: (calls: number) => number): Ideal => ({
+    minuteFull: sentMs(long.limit) / 1000,
+    refilled: (refilledMs + latencyMs) / 1000,
+    last: (refilledMs + sentMs(dueAtOnce - long.limit)) / 1000,
+  })
   return {
-    minuteFull: of(sent(long.limit)),
-    refilled: of(refilled + latencyMs),
-    last: of(refilled + sent(dueAtOnce - long.limit)),
+    byRate: ideal((calls) => (calls / short.limit) * batchMs),
+    least: ideal((calls) => (Math.ceil(calls / short.limit) - 1) * batchMs + latencyMs),
   }
 }
 
@@ -98,9 +100,15 @@ function section(settings: Settings, runs: readonly Run[]): Section {
   const of = (latencyMs: number) => runs.filter((run) => run.latencyMs === latencyMs)
   const compare = (latencyMs: number, what: keyof Ideal) => {
     const seconds = of(latencyMs).map((run) => run[what])
-    const ideal = idealOf(settings, latencyMs)[what]
-    const ratios = seconds.map((each) => each / ideal)
-    return { text: `${spread(seconds, 2)} s of ${ideal.toFixed(2)} s: ${spread(ratios, 3)}`, ratios }
+    const { byRate, least } = idealOf(settings, latencyMs)
+    const against = (ideal: number) => seconds.map((each) => each / ideal)
+    const ratios = against(byRate[what])
+    return {
+      seconds: `${spread(seconds, 2)} s`,
+      byRate: `${spread(ratios, 3)} of ${byRate[what].toFixed(2)} s`,
+      least: `${spread(against(least[what]), 3)} of ${least[what].toFixed(2)} s`,
+      ratios,
+    }
   }
   const worst = (windowMs: number, some = runs) =>
     Math.max(...some.flatMap(({ seen }) => seen.worst.filter((each) => each.windowMs === windowMs).map((w) => w.worst)))
@@ -128,7 +136,11 @@ function section(settings: Settings, runs: readonly Run[]): Section {
         `worst ${long.windowMs / 1000} s`,
         ...latenciesMs.map((ms) => `${worst(long.windowMs, of(ms))} of ${long.limit}`),
       ],
-      ...whats.map(([what, name]) => [name, ...latenciesMs.map((ms) => compare(ms, what).text)]),
+      ...whats.flatMap(([what, name]) => [
+        [name, ...latenciesMs.map((ms) => compare(ms, what).seconds)],
+        ['… against the design’s rate', ...latenciesMs.map((ms) => compare(ms, what).byRate)],
+        ['… against the least possible', ...latenciesMs.map((ms) => compare(ms, what).least)],
+      ]),
       ['SQL statements per delivery', ...latenciesMs.map((ms) => per(ms, (run) => run.usage.statements))],
       ['Redis commands for slots per delivery', ...latenciesMs.map((ms) => per(ms, (run) => run.usage.slotCommands))],
       ['CPU per delivery, ms, all processes', ...latenciesMs.map((ms) => per(ms, (run) => run.usage.cpuMs))],
@@ -148,17 +160,17 @@ function section(settings: Settings, runs: readonly Run[]): Section {
       { what: 'no promise broken, by the sandbox’s oracle', figure: String(violations), met: violations === 0 },
       ...latenciesMs.flatMap((ms) =>
         whats.map(([what, name]) => {
-          const { text, ratios } = compare(ms, what)
+          const { byRate, ratios } = compare(ms, what)
           return {
-            what: `${ms} ms, ${name}: at most 1.03 of the ideal`,
-            figure: text,
+            what: `${ms} ms, ${name}: at most 1.03 of the design’s rate`,
+            figure: byRate,
             met: Math.max(...ratios) <= 1.03,
           }
         }),
       ),
     ],
     notes: [
-      'The clock runs from the commit that makes the rows due, so the hint and the lease are in the figures; the token is known from a call before. The ideal sends a full batch every `window + latency`, the first one at once; by the plain rate of the design, without that first batch, it would be one batch longer. In the quick form the start weighs more.',
+      'The clock runs from the commit that makes the rows due, so the hint and the lease are in the figures; the token is known from a call before. The design’s rate is one full batch every `window + latency`. The least possible is one batch less, since the first one waits for nothing; in the quick form the start weighs more against it.',
     ],
   }
 }

@@ -2,19 +2,17 @@ import { Gauge, type Registry } from 'prom-client'
 import type { Database } from '../platform/database/database.js'
 import type { Logger } from '../platform/logger.js'
 
-/** What waits and what is stuck, counted in the database when somebody asks, at most every ten seconds. */
-export function registerBacklog(registry: Registry, { pool }: Pick<Database, 'pool'>, log: Logger): void {
+/** What waits and what is stuck; the answer counts it in the database, at most every few seconds, for the next scrape. */
+export function registerBacklog(
+  registry: Registry,
+  { pool }: Pick<Database, 'pool'>,
+  log: Logger,
+): () => Promise<void> {
   const registers = [registry]
   const gauge = <L extends string>(name: string, help: string, labelNames: L[]) =>
     new Gauge({ name, help, labelNames, registers })
-  const oldest = new Gauge({
-    name: 'bgc_deliveries_oldest_waiting_seconds',
-    help: 'Age of the oldest delivery that waits, since it was seen.',
-    labelNames: ['api'],
-    registers,
-    // One metric's scrape refreshes all of them.
-    collect: () => answers(),
-  })
+  const age = 'Age of the oldest delivery that waits, since it was seen.'
+  const oldest = gauge('bgc_deliveries_oldest_waiting_seconds', age, ['api'])
   const waiting = gauge('bgc_deliveries_waiting_heads', 'Lanes whose head waits or is being sent.', ['api'])
   const dead = gauge('bgc_deliveries_dead', 'Deliveries that are dead, by who can mend them.', ['class'])
   const failed = gauge('bgc_events_failed', 'Events that were kept and had no effect.', [])
@@ -26,8 +24,8 @@ export function registerBacklog(registry: Registry, { pool }: Pick<Database, 'po
        FROM deliveries WHERE due_at IS NOT NULL GROUP BY api`,
     )
     for (const each of [oldest, waiting, dead, tasks, holds]) each.reset()
-    for (const { api, n, age } of heads) {
-      oldest.set({ api }, age)
+    for (const { api, n, age: seconds } of heads) {
+      oldest.set({ api }, seconds)
       waiting.set({ api }, n)
     }
     const count = (text: string) => pool.query<{ label: string; n: number }>(text).then(({ rows }) => rows)
@@ -40,10 +38,10 @@ export function registerBacklog(registry: Registry, { pool }: Pick<Database, 'po
     const failedRows = `SELECT '' AS label, count(*)::int AS n FROM events WHERE state = 'failed'`
     for (const { n } of await count(failedRows)) failed.set(n)
   }
-  const answers = createThrottle(refresh, log)
+  return createThrottle(refresh, log)
 }
 
-const freshForMs = 10_000
+const freshForMs = 2000
 
 /** A scrape must not fail because PostgreSQL is away: the last figures stand. */
 function createThrottle(refresh: () => Promise<void>, log: Logger): () => Promise<void> {

@@ -61,7 +61,7 @@ function startVendor(
     host,
     port: vendorPort,
     apiKey: vendorKey,
-    ...(paceMs === 'by_hand' ? {} : { scenario: demoScript(paceMs) }),
+    scenario: demoScript(paceMs),
     ...(notifyKey === undefined ? {} : { notify: { url: service, key: notifyKey } }),
   })
 }

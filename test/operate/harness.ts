@@ -61,7 +61,9 @@ export async function startOperators(options: ApiTestOptions = {}): Promise<Api>
   const parts = makeParts(url, options.apiKeys ?? everyKey, log, hints)
   const ready = async () => ({ status: 'ok' as const, checks: {} })
   const { operators = true, metricsHere = true } = options
-  const server = createServer(createApi({ ...parts, ready, operators, metricsHere }))
+  const server = createServer(
+    createApi({ ...parts, ready, operators, metricsHere, countBacklog: async () => undefined }),
+  )
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return {

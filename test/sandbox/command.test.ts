@@ -83,7 +83,7 @@ test('leads the vendor over HTTP', async () => {
   expect(
     (await vendor('POST', `/orders/${id}/stages`, { name: 'a', reports: [{ name: 'a.pdf' }] })).json,
   ).toMatchObject({ id: 'st-1' })
-  expect((await vendor('POST', '/orders/V-1/advance')).json).toMatchObject({ stepped: false })
+  expect((await vendor('POST', '/orders/V-1/advance')).json).toMatchObject({ stepped: true })
   expect((await vendor('POST', '/orders/V-1/complete', { result: '绿灯' })).json).toMatchObject({ result: '绿灯' })
   expect((await vendor('PATCH', '/orders/V-1', { status: 'pending' })).json).toMatchObject({ status: 'pending' })
   expect((await vendor('POST', '/orders/V-1/stop')).json).toMatchObject({ status: 'canceled' })

@@ -57,8 +57,11 @@ describe('while one side is away', () => {
     running.vendor.setApiKey('another-key')
     const orders = await orderChecks(running, lives)
     await running.vendor.untilCalls({ httpStatus: 401 })
+    const holds = async () => (await running.api('GET', '/v1/holds')).body['items']
+    await eventually(holds).toMatchObject([{ scope: 'vendor', reason: expect.stringContaining('401') }])
     running.vendor.setApiKey(vendorKey)
     await finish(running, orders)
+    await eventually(holds).toEqual([])
   })
 
   it('places one order when the vendor took it and its answer was lost', async () => {

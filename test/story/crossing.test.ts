@@ -34,6 +34,18 @@ it('a stage that Feishu refused because the customer was faster is superseded on
   await eventually(() => world.vendor.order(id).status).toBe('canceled')
 })
 
+it('a stage that was under way when the cancel arrived, and came too late, is superseded as well', async () => {
+  const { id, vendorHasIt } = await order()
+  await vendorHasIt()
+  world.feishu.addFault({ match: { api: 'update_progress' }, action: { kind: 'slow', ms: 400 } })
+  world.vendor.addStage(id, { id: 'st-1', name: '身份核验' })
+  await eventually(() => world.feishu.calls({ api: 'update_progress' }).length).toBe(1)
+  world.feishu.cancelOrder(id)
+  await eventually(async () => (await shown(id))['deliveries']).toMatchObject([{ state: 'superseded' }])
+  expect(await shown(id)).toMatchObject({ state: 'canceled', attention: [] })
+  expect(world.feishu.calls({ code: 1002858 })).toHaveLength(1)
+})
+
 it('a cancel that comes while the order is being placed waits for it, and then cancels it at the vendor', async () => {
   world.vendor.addFault({ match: { operation: 'orders.create' }, action: { kind: 'slow', ms: 400 } })
   const { id } = await order()

@@ -36,17 +36,26 @@ describe('what is written from the table of variables', () => {
     ).toEqual([])
   })
 
-  it('starts, copied as it is', () => {
-    const { feishu, vendor } = readConfig(parseEnv(envExample()))
+  /** As a person fills it in. */
+  const filled = () => parseEnv(envExample().replaceAll('=replace-me', '=my-own'))
+
+  it('starts once its placeholders are replaced', () => {
+    const { feishu, vendor } = readConfig(filled())
     expect(feishu.apps).toHaveLength(1)
     expect(vendor.baseUrl).toMatch(/^https:/)
+  })
+
+  it('says which placeholders are left, copied as it is', () => {
+    expect(() => readConfig(parseEnv(envExample()))).toThrow(
+      /FEISHU_APP_SECRET: expected a value of your own, got the placeholder/,
+    )
   })
 
   it('shows commented values that work when they are turned on one by one, placeholders for keys aside', () => {
     const off = envExample().matchAll(/^# ([A-Z_]+)=(.*)$/gm)
     for (const [, name = '', value = ''] of off) {
-      if (/^(BGC_ENCRYPTION_KEYS|FEISHU_APPS_FILE)$/.test(name)) continue
-      expect(() => readConfig({ ...parseEnv(envExample()), [name]: value }), name).not.toThrow()
+      if (/^(BGC_ENCRYPTION_KEYS|BGC_API_KEYS|FEISHU_APPS_FILE)$/.test(name)) continue
+      expect(() => readConfig({ ...filled(), [name]: value }), name).not.toThrow()
     }
   })
 })

@@ -52,7 +52,8 @@ async function cancelKnown(sql: Sql, sealer: Sealer, id: string, order: LockedOr
   await sql.query(
     `UPDATE orders SET state = 'canceled', failure = NULL, updated_at = now(),
        attention = CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE background_check_id = $1 AND state = 'dead')
-         THEN attention ELSE array_remove(attention, 'delivery_dead') END
+         THEN array_remove(attention, 'failed')
+         ELSE array_remove(array_remove(attention, 'delivery_dead'), 'failed') END
      WHERE background_check_id = $1`,
     [id],
   )

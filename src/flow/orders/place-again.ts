@@ -14,7 +14,7 @@ export async function placeAgain(sql: Sql, backgroundCheckId: string): Promise<P
   if (order.state !== 'failed') return 'not_failed'
   if (order.payload_sealed === null) return 'erased'
   await sql.query(
-    `UPDATE orders SET state = 'received', failure = NULL, updated_at = now() WHERE background_check_id = $1`,
+    `UPDATE orders SET state = 'received', failure = NULL, attention = array_remove(attention, 'failed'), updated_at = now() WHERE background_check_id = $1`,
     [backgroundCheckId],
   )
   // A claim of the task before this one may still be under way: the fences of the two must not meet.

@@ -150,7 +150,8 @@ async function failOrder(
     action: 'mend the cause at the vendor, then place the order again or cancel it',
   }
   await sql.query(
-    `UPDATE orders SET state = 'failed', failure = $2, updated_at = now() WHERE background_check_id = $1`,
+    `UPDATE orders SET state = 'failed', failure = $2, attention = array_append(array_remove(attention, 'failed'), 'failed'),
+       updated_at = now() WHERE background_check_id = $1`,
     [task.id, failure],
   )
   await addToTimeline(sql, [{ backgroundCheckId: task.id, kind }])

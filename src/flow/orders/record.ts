@@ -68,19 +68,26 @@ async function setOrder(
   attention: readonly Attention[],
 ): Promise<void> {
   await sql.query(
-    `UPDATE orders SET state = coalesce($2, state), updated_at = now(),
-       attention = ARRAY(SELECT DISTINCT unnest(attention || $3::text[]) ORDER BY 1)
-     WHERE background_check_id = $1
-       AND (state IS DISTINCT FROM coalesce($2, state) OR NOT attention @> $3::text[])`,
-    [id, state, attention],
+    `UPDATE orders o SET state = coalesce($2, o.state), attention = w.attention, updated_at = now()
+     FROM (SELECT ARRAY(SELECT DISTINCT a FROM unnest(attention || $3::text[]) a
+                        WHERE NOT a = ANY($4) OR a = ANY($3) ORDER BY 1) AS attention
+           FROM orders WHERE background_check_id = $1) w
+     WHERE o.background_check_id = $1 AND (o.state IS DISTINCT FROM coalesce($2, o.state) OR o.attention <> w.attention)`,
+    [id, state, attention, flagsOfPolls],
   )
 }
 
+/** Flags that the next answer of the vendor takes away: it has to be read, also when it says nothing new. */
+const flagsOfPolls: readonly Attention[] = ['poll_refused', 'unknown_to_vendor']
+
+/** True when the flag is new. */
 export async function flagOrder(sql: Sql, id: string, attention: Attention): Promise<boolean> {
   const flagged = await sql.query(
     `UPDATE orders SET attention = array_append(attention, $2::text), updated_at = now()
      WHERE background_check_id = $1 AND NOT attention @> ARRAY[$2::text]`,
     [id, attention],
   )
+  if (flagged.rowCount === 1)
+    await sql.query('UPDATE poll_schedule SET fingerprint = NULL WHERE background_check_id = $1', [id])
   return flagged.rowCount === 1
 }

@@ -6,6 +6,7 @@ import { createBreaker } from '../vendor/breaker.js'
 import { startCapabilities } from '../vendor/capabilities.js'
 import { guardVendor, type VendorCallReport } from '../vendor/guarded.js'
 import { loadVendor } from '../vendor/load.js'
+import { createVendorParking } from '../vendor/parking.js'
 import { createCanceling } from './cancel-at-vendor.js'
 import { startFeed } from './feed.js'
 import { createPlacing } from './place.js'
@@ -29,7 +30,9 @@ export async function startVendorSide(parts: Parts, override?: VendorAdapter): P
   const { timeoutMs, concurrency, pollMinMs, pollMaxMs } = config.vendor
   const breaker = createBreaker({ ...breakerTerms, probeMs: timeoutMs + 5000, now: () => performance.now(), random })
   const adapter = override ?? (await loadVendor(settingsOf(parts)))
+  const park = createVendorParking(database.pool, log)
   const onCall = (call: VendorCallReport) => {
+    park(call)
     reportCall(parts, call)
     metrics.vendorBreaker.set({ closed: 0, half_open: 0.5, open: 1 }[breaker.look().state])
   }

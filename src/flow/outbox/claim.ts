@@ -111,7 +111,7 @@ interface ClaimRow {
 
 /**
  * Claims heads that are due, the longest waiting first. A claim that nobody settled belonged to a process that died or
- * stood still: its call may have taken effect, and counts as an attempt.
+ * stood still: its call may have taken effect, and counts as an attempt, in Feishu's windows as well.
  */
 const claimSql = `
   WITH picked AS (
@@ -122,14 +122,17 @@ const claimSql = `
       ambiguous = d.ambiguous OR p.state = 'sending',
       attempts = d.attempts + CASE WHEN p.state = 'sending' THEN 1 ELSE 0 END,
       first_attempt_at = CASE WHEN p.state = 'sending' THEN coalesce(d.first_attempt_at, now()) ELSE d.first_attempt_at END,
+      recent_calls = CASE WHEN p.state <> 'sending' THEN d.recent_calls
+        WHEN d.last_call_at > now() - interval '61 s' THEN d.recent_calls + 1 ELSE 1 END,
+      last_call_at = CASE WHEN p.state = 'sending' THEN now() ELSE d.last_call_at END,
       waited_ms = d.waited_ms + CASE WHEN d.first_attempt_at IS NULL THEN 0
         ELSE extract(epoch FROM now() - p.due_at)::float8 * 1000 END
     FROM picked p WHERE d.id = p.id
     RETURNING d.id, d.seq, d.fence, d.lane, d.api, d.background_check_id, d.stage_id, d.attempts, d.ambiguous, d.last_error,
-      d.first_attempt_at, d.waited_ms, d.body_sealed
+      d.first_attempt_at, d.waited_ms, d.body_sealed, p.state = 'sending' AS abandoned
   )
   SELECT c.*, (c.last_error ->> 'token_refreshed')::boolean AS token_refreshed,
-    (c.last_error ->> 'looks')::int AS looks,
+    CASE WHEN c.abandoned THEN 0 ELSE (c.last_error ->> 'looks')::int END AS looks,
     coalesce(extract(epoch FROM now() - c.first_attempt_at)::float8 * 1000 - c.waited_ms, 0)::float8 AS age_ms,
     EXISTS (SELECT 1 FROM deliveries w WHERE w.lane = c.lane AND w.seq > c.seq AND w.state = 'pending') AS others_wait,
     o.state AS order_state, o.data_key

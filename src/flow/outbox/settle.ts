@@ -71,15 +71,18 @@ interface SettledRow {
   seen_ms_ago: number
 }
 
+/** Feishu refused it because the order was over, and the customer's cancel came while the call was under way. */
+const refusedAsOver = `s.state = 'dead' AND s.last_error ->> 'code' = '1002858'`
+
 const updateSql = `
   UPDATE deliveries d SET
-    state = CASE WHEN s.state = 'pending' AND o.state = 'canceled' THEN 'superseded' ELSE s.state END,
+    state = CASE WHEN o.state = 'canceled' AND (s.state = 'pending' OR ${refusedAsOver}) THEN 'superseded' ELSE s.state END,
     due_at = CASE WHEN s.state = 'pending' AND o.state IS DISTINCT FROM 'canceled' THEN now() + s.in_ms * interval '1 ms' END,
     settled_at = CASE WHEN s.state = 'pending' AND o.state IS DISTINCT FROM 'canceled' THEN NULL ELSE now() END,
     attempts = d.attempts + s.attempt,
     ambiguous = d.ambiguous OR s.ambiguous,
     confirmed = s.confirmed,
-    dead_class = s.dead_class,
+    dead_class = CASE WHEN o.state = 'canceled' AND ${refusedAsOver} THEN NULL ELSE s.dead_class END,
     last_error = CASE WHEN s.state = 'pending' THEN coalesce(s.last_error, d.last_error) ELSE s.last_error END,
     first_attempt_at = CASE WHEN s.call_ms_ago IS NULL AND s.attempt = 0 THEN d.first_attempt_at
       ELSE coalesce(d.first_attempt_at, now()) END,

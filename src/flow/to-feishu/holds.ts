@@ -19,6 +19,19 @@ export async function hold(
   return held.rowCount === 1
 }
 
+/** Refusals of the app's own credentials (contract §4.3), which a new configuration may have mended. */
+const credentialCodes = [10003, 10014, 10015]
+
+/** At a start the apps are tried anew: what is still wrong is parked again by the first call. */
+export async function releaseCredentialHolds(sql: Sql, appIds: readonly string[]): Promise<number> {
+  const released = await sql.query(
+    `UPDATE holds SET released_at = now() WHERE released_at IS NULL AND scope = 'app' AND app_id = ANY($1) AND code = ANY($2)`,
+    [appIds, credentialCodes],
+  )
+  await sql.query('UPDATE buckets SET not_before = NULL WHERE app_id = ANY($1)', [appIds])
+  return released.rowCount ?? 0
+}
+
 /**
  * Answers the buckets that something waits in and that may go on at once, unless another hold parks them, too; `null`
  * when the hold is not open.

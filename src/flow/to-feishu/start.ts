@@ -3,6 +3,7 @@ import type { Started } from '../../platform/lifetime.js'
 import { readProxies } from '../../platform/proxy.js'
 import { apis, type FeishuApi } from './apis.js'
 import { createFeishuClient, type FeishuClient } from './client.js'
+import { releaseCredentialHolds } from './holds.js'
 import { createLookUps } from './look-up.js'
 import { startPumps } from './pumps.js'
 import { createSlotSource } from './slots.js'
@@ -10,10 +11,15 @@ import { createTokens } from './tokens.js'
 import { createTokenStore } from './tokens-store.js'
 
 /** Puts the room together: a client for each app, their tokens, slots and pumps. */
-export function startFeishuSide(parts: Parts): Started {
+export async function startFeishuSide(parts: Parts): Promise<Started> {
   const { config, database, sealer, log, hints, limiter, metrics, random } = parts
   const { apps, timeoutMs, retry, rateLimits, rateLimitsSlow } = config.feishu
   const proxy = readProxies(config.proxy)
+  const tried = await releaseCredentialHolds(
+    database.pool,
+    apps.map((app) => app.appId),
+  )
+  if (tried > 0) log.info({ event: 'holds.tried_anew', holds: tried }, 'apps that Feishu refused are tried anew')
   const store = createTokenStore(database.pool, sealer)
   const onError = (err: unknown) => log.warn({ event: 'tokens.error', err }, 'a token could not be kept')
   const tokens = createTokens({ apps, store, timeoutMs, proxy, random, onError })

@@ -4,7 +4,7 @@ import type { Parts } from '../../app.js'
 import type { Readiness } from '../health.js'
 import { createDispatch, notAllowed, sendProblem } from './dispatch.js'
 import { problemOfFailure } from './failures.js'
-import { problem } from './problems.js'
+import { problem, problemsPage } from './problems.js'
 import { routes } from './routes.js'
 
 export interface ApiOptions extends Parts {
@@ -12,11 +12,13 @@ export interface ApiOptions extends Parts {
   /** Whether /v1 answers here. */
   operators: boolean
   metricsHere: boolean
+  /** Brings the gauges of the backlog up to date before they are read. */
+  countBacklog: () => Promise<void>
 }
 
 /** Everything on HTTP but the webhook. */
 export function createApi(options: ApiOptions): RequestListener {
-  const { ready, metricsHere, metrics, operators, log } = options
+  const { ready, metricsHere, metrics, operators, log, countBacklog } = options
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -30,11 +32,17 @@ export function createApi(options: ApiOptions): RequestListener {
   })
   if (metricsHere) {
     app.get('/metrics', async (_request, response) => {
+      await countBacklog()
       response.type(metrics.registry.contentType).send(await metrics.registry.metrics())
     })
   }
   app.all(metricsHere ? ['/healthz', '/readyz', '/metrics'] : ['/healthz', '/readyz'], refuseMethod)
-  if (operators) app.use('/v1', createDispatch(options, routes))
+  if (operators) {
+    app.get('/docs/problems', (_request, response) => {
+      response.type('html').set('Content-Security-Policy', "default-src 'none'").send(problemsPage)
+    })
+    app.use('/v1', createDispatch(options, routes))
+  }
   app.use(refusePath)
   app.use(refuseFailure(log))
   return app

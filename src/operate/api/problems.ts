@@ -59,3 +59,12 @@ export function problemJson({ name, detail, errors, instance }: Problem): Record
     ...(errors !== undefined && { errors }),
   }
 }
+
+/** What `type` refers to. */
+export const problemsPage = [
+  '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Problems</title></head><body><h1>Problems</h1><dl>',
+  ...Object.entries(problems).map(
+    ([name, { status, title }]) => `<dt id="${name}">${name}</dt><dd>${status}: ${title}</dd>`,
+  ),
+  '</dl></body></html>',
+].join('\n')

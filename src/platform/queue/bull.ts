@@ -55,7 +55,7 @@ interface Sender {
 }
 
 function createSender(topic: Topic, connection: Redis, prefix: string, log: Logger): Sender {
-  const queue = new Queue(topic, { connection, prefix, skipWaitingForReady: true })
+  const queue = new Queue(topic, { connection, prefix, skipWaitingForReady: true, skipVersionCheck: true })
   queue.on('error', (failure) =>
     log.debug({ event: 'hint.queue_error', topic, err: failure }, 'the hint queue has an error'),
   )
@@ -100,6 +100,7 @@ function createWorker(
     concurrency: 50,
     lockDuration: 10_000,
     stalledInterval: 5000,
+    skipVersionCheck: true,
   })
   worker.on('error', (failure) =>
     log.debug({ event: 'hint.worker_error', topic, err: failure }, 'the hint worker has an error'),

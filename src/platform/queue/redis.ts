@@ -11,13 +11,32 @@ export function connectRedis(url: string, log: Logger, use: 'commands' | 'blocki
       ? { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 2000 }
       : { maxRetriesPerRequest: null }
   const redis = new Redis(url, { ...options, retryStrategy: (attempt) => Math.min(attempt * 100, 1000) })
-  let quiet = false
+  let isAway = false
   redis.on('error', (failure) => {
-    if (!quiet) log.warn({ event: 'redis.error', err: failure }, 'Redis does not answer')
-    quiet = true
+    if (!isAway) log.warn({ event: 'redis.away', err: failure }, 'Redis does not answer')
+    isAway = true
   })
   redis.on('ready', () => {
-    quiet = false
+    if (isAway) log.info({ event: 'redis.back' }, 'Redis answers again')
+    isAway = false
+    if (use === 'commands') void warnOfSettings(redis, log)
   })
   return redis
+}
+
+const leastMajor = 7
+
+/** BullMQ says this on the console, once for each of its connections; here it is one line of the log. */
+async function warnOfSettings(redis: Redis, log: Logger): Promise<void> {
+  const info = await redis.info().catch(() => '')
+  const read = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1]
+  const policy = read('maxmemory_policy')
+  if (policy !== undefined && policy !== 'noeviction') {
+    const line = { event: 'redis.eviction_policy', expected: 'noeviction', found: policy }
+    log.warn(line, 'Redis may throw hints and rate slots away: set maxmemory-policy noeviction')
+  }
+  const version = read('valkey_version') ?? read('redis_version')
+  if (version !== undefined && Number.parseInt(version, 10) < leastMajor) {
+    log.warn({ event: 'redis.version', expected: `${leastMajor} or later`, found: version }, 'this Redis is too old')
+  }
 }

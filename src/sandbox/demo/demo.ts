@@ -99,7 +99,6 @@ function invitation({ url, feishu, vendor, apiKey, logFile }: Stage): string[] {
     'Everything stays up until Ctrl-C:',
     '',
     `  service          ${url}`,
-    `  console          ${url}/console`,
     `  API key          ${apiKey}`,
     `  sandbox Feishu   ${feishu.url}/_sandbox`,
     `  sandbox vendor   ${vendor.url}/_sandbox`,

@@ -53,12 +53,13 @@ export class Scripts {
   }
 }
 
-/** A check as a customer sees it: three stages and a clean result, `paceMs` apart. */
-export function demoScript(paceMs = 1500): (order: VendorOrder) => Script {
+/** A check as a customer sees it: three stages and a clean result, `paceMs` apart or each at a word. */
+export function demoScript(paceMs: number | 'by_hand' = 1500): (order: VendorOrder) => Script {
+  const pace = paceMs === 'by_hand' ? {} : { afterMs: paceMs }
   return () => [
-    { afterMs: paceMs, stage: { id: 'identity', name: '身份核验', en_name: 'Identity verified' } },
+    { ...pace, stage: { id: 'identity', name: '身份核验', en_name: 'Identity verified' } },
     {
-      afterMs: paceMs,
+      ...pace,
       stage: {
         id: 'education',
         name: '学历核实完成',
@@ -67,7 +68,7 @@ export function demoScript(paceMs = 1500): (order: VendorOrder) => Script {
         reports: [{ name: 'education.pdf' }],
       },
     },
-    { afterMs: paceMs, stage: { id: 'employment', name: '工作履历核实完成', en_name: 'Employment verified' } },
-    { afterMs: paceMs, result: { result: '绿灯', reports: [{ name: 'final.pdf' }] } },
+    { ...pace, stage: { id: 'employment', name: '工作履历核实完成', en_name: 'Employment verified' } },
+    { ...pace, result: { result: '绿灯', reports: [{ name: 'final.pdf' }] } },
   ]
 }
