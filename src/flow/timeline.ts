@@ -27,6 +27,8 @@ export const timelineKinds = [
   'stage_repeated',
   'unknown_to_vendor',
   'poll_refused',
+  'foreign_order',
+  'stages_left_out',
   'delivered',
   'held_for_approval',
   'dead',

@@ -530,6 +530,27 @@ describe('exactly once', () => {
     expect(await tasksOf(id)).toBe(1)
   })
 
+  test('trouble of the database fails no event, however long it lasts: its effect comes after it', async () => {
+    const event = eventOf(firstApp, created, checkBody(freshId()))
+    const { pool } = ground.database
+    await pool.query('ALTER TABLE orders RENAME TO orders_away')
+    try {
+      await receiving.push(push(firstApp, event))
+      await pool.query('UPDATE events SET attempts = 50, due_at = now() WHERE event_id = $1', [event.header.event_id])
+      const worker = work()
+      await expect
+        .poll(async () => (await rowOf(event)).attempts, { timeout: 20_000, interval: 10 })
+        .toBeGreaterThan(50)
+      await worker.stop()
+      expect(await rowOf(event)).toMatchObject({ state: 'new' })
+    } finally {
+      await pool.query('ALTER TABLE orders_away RENAME TO orders')
+    }
+    await pool.query('UPDATE events SET due_at = now() WHERE event_id = $1', [event.header.event_id])
+    await settled()
+    expect(await rowOf(event)).toMatchObject({ state: 'done' })
+  })
+
   test('an effect that never succeeds fails after ten attempts and blocks nobody', async () => {
     const poison = eventOf(firstApp, created, checkBody(freshId()))
     await receiving.push(push(firstApp, poison))

@@ -68,6 +68,19 @@ describe('a lane', () => {
     expect(await lanes.claim()).toMatchObject([{ stageId: 'a', attempts: 1, ambiguous: true }])
   })
 
+  test('does not age while it waits for a limit, a token or a look', async () => {
+    const id = await lanes.place()
+    await lanes.record(id, saying('in_progress', [stage('a')]))
+    await lanes.settle(await lanes.claim(), { to: 'pending', inMs: 0, attempt: 1, ambiguous: false })
+    const hour = 3_600_000
+    await lanes.settle(await lanes.claim(), { to: 'pending', inMs: hour, attempt: 0, ambiguous: false })
+    await ground.database.pool.query(
+      `UPDATE deliveries SET first_attempt_at = first_attempt_at - interval '1 hour', due_at = now()`,
+    )
+    const [claim] = await lanes.claim()
+    expect(claim?.ageMs).toBeLessThan(hour / 2)
+  })
+
   test('goes on behind a dead delivery, and its order is flagged', async () => {
     const id = await lanes.place()
     await lanes.record(id, saying('in_progress', [stage('a'), stage('b')]))

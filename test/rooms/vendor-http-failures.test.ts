@@ -71,11 +71,21 @@ describe.each(verbs)('%s', (name, method, ask) => {
   })
 })
 
-it.each(writes)('%s to a place that is not there is misconfigured', async (_, __, ask) => {
-  for (const status of [404, 405]) {
+it.each(writes)('%s to a place that is not there is misconfigured', async (name, __, ask) => {
+  // A cancel asks first whether it is only this order that is not there.
+  for (const status of name === 'cancelOrder' ? [405] : [404, 405]) {
     const { vendor } = await startVendor(answering('', status))
     expect(await ask(vendor)).toMatchObject({ kind: 'misconfigured', status })
   }
+})
+
+it('a cancel of an order that the vendor lost is tried again and stops no other call', async () => {
+  const { vendor } = await startVendor(answering('', 404))
+  expect(await vendor.cancelOrder('V-1', 'withdrew', call)).toMatchObject({
+    kind: 'retry',
+    status: 404,
+    ambiguous: false,
+  })
 })
 
 it.each(reads)('%s with 405 is tried again', async (_, __, ask) => {

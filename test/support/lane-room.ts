@@ -46,7 +46,11 @@ export function lanesOn(ground: Ground, database: Database = ground.database) {
       return id
     },
     record: (id: string, vendor: VendorOrder, now = Date.now()) =>
-      database.transaction((sql) => recordVendorOrder(sql, sealer, id, vendor, now)),
+      database.transaction(async (sql) => {
+        const recorded = await recordVendorOrder(sql, sealer, id, vendor, now, async () => true)
+        if (recorded === null) throw new Error('nobody was faster')
+        return recorded
+      }),
     cancel: (id: string) => database.transaction((sql) => cancelByCustomer(sql, sealer, origin, id, 'withdrew')),
     async claim(limit = 10): Promise<Claim[]> {
       const { rows } = await database.pool.query<{ id: number }>('SELECT id FROM buckets ORDER BY id')

@@ -353,3 +353,11 @@ describe('whatever the vendor says and whatever is tried in between', () => {
   const timeOf = (body: object) =>
     'stage_time' in body ? body.stage_time : 'result_time' in body ? body.result_time : undefined
 })
+
+test('sends no more than 500 stages of one check, and says how many are left out', () => {
+  const many = Array.from({ length: 600 }, (_, index) => stage(`s-${index}`))
+  const difference = diffOrder(id, [], saying('in_progress', many), now)
+  expect(difference.waiting).toHaveLength(500)
+  expect(difference.attention).toContain('too_many_stages')
+  expect(difference.notes).toContainEqual({ kind: 'stages_left_out', detail: { stages: 100 } })
+})

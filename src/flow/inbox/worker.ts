@@ -77,17 +77,27 @@ async function process(options: InboxWorkerOptions, event: ClaimedEvent): Promis
       { event: 'inbox.effect_failed', id: event.id, attempts: event.attempts, err: failure },
       'an effect failed',
     )
-    await putOff(options, event)
+    await putOff(options, event, failure)
   }
 }
 
-async function putOff({ database }: InboxWorkerOptions, { id, attempts }: ClaimedEvent): Promise<void> {
-  if (attempts >= mostAttempts)
+/** Only what an event itself does wrong makes it fail; what was acknowledged outlives any trouble of the database. */
+async function putOff(
+  { database }: InboxWorkerOptions,
+  { id, attempts }: ClaimedEvent,
+  failure: unknown,
+): Promise<void> {
+  if (attempts >= mostAttempts && !isOfDatabase(failure))
     return settle(database.pool, id, 'failed', `the effect failed ${attempts} times; the log tells why`)
   await database.pool.query(`UPDATE events SET due_at = now() + $2 * interval '1 ms' WHERE id = $1 AND state = 'new'`, [
     id,
-    Math.min(60_000, 100 * 2 ** attempts),
+    Math.min(60_000, 100 * 2 ** Math.min(attempts, 16)),
   ])
+}
+
+/** SQLSTATE classes 21, 22 and 23 say something about values; every other code is about the database or the way to it. */
+function isOfDatabase(failure: unknown): boolean {
+  return failure instanceof Error && 'code' in failure && !/^(21|22|23)/.test(String(failure.code))
 }
 
 interface EventRow {

@@ -36,12 +36,16 @@ export type Attention =
   | 'changed_after_sent'
   | 'vendor_time'
   | 'unknown_to_vendor'
+  | 'foreign_order'
+  | 'too_many_stages'
   | 'poll_refused'
   | 'delivery_dead'
   | 'value_changed_for_feishu'
 
 const year2001 = 978_307_200_000
 const mostAhead = 86_400_000
+/** No check has so many; one that had would hold up the others of its process. */
+const mostStages = 500
 
 /**
  * What has to be sent now that the vendor says this about an order: pure. Stages go in the vendor's order, before the
@@ -67,7 +71,9 @@ function uniqueStages(stages: readonly VendorStage[], draft: Draft): VendorStage
     if (byId.has(stageIdOf(stage.id))) draft.note('stage_repeated', { stage_id: stageIdOf(stage.id) })
     else byId.set(stageIdOf(stage.id), stage)
   }
-  return [...byId.values()]
+  const unique = [...byId.values()]
+  if (unique.length > mostStages) draft.leaveOut(unique.length - mostStages)
+  return unique.slice(0, mostStages)
 }
 
 class Draft {
@@ -90,6 +96,11 @@ class Draft {
 
   note(kind: TimelineNote['kind'], detail: Record<string, string | number>): void {
     this.#difference.notes.push({ kind, detail })
+  }
+
+  leaveOut(stages: number): void {
+    this.#flag('too_many_stages')
+    this.note('stages_left_out', { stages })
   }
 
   /** A stage that the vendor named before and names no longer was seen: it is sent all the same, first. */

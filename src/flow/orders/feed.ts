@@ -1,5 +1,5 @@
 import type { Sealer } from '../../platform/crypto/sealer.js'
-import type { Database } from '../../platform/database/database.js'
+import type { Database, Sql } from '../../platform/database/database.js'
 import type { Logger } from '../../platform/logger.js'
 import { type Loop, startLoop } from '../../platform/loop.js'
 import type { VendorAdapter, VendorOrder } from '../vendor/adapter.js'
@@ -95,7 +95,7 @@ async function followPage(options: FeedOptions, lease: Lease, signal: AbortSigna
     await moveCursor(options.database, lease, null)
     return lease.cursor === null ? 'failed' : 'more'
   }
-  for (const order of orders) await recordChange(options, order)
+  for (const order of orders) await recordAlone(options, lease, order)
   await moveCursor(options.database, lease, cursor)
   return hasMore ? 'more' : 'end'
 }
@@ -108,26 +108,62 @@ async function moveCursor({ pool }: Database, lease: Lease, cursor: string | nul
   ])
 }
 
-/** A poll of the same order that is under way may have read an older state: its fence ends here. */
-async function recordChange(options: FeedOptions, order: VendorOrder): Promise<void> {
+/** One order that cannot be written down must not stop the feed: it is polled by itself. */
+async function recordAlone(options: FeedOptions, lease: Lease, order: VendorOrder): Promise<void> {
+  try {
+    await recordChange(options, lease, order)
+  } catch (failure) {
+    options.onFailure?.('feed-order')
+    options.log.error(
+      { event: 'feed.order_failed', vendor_order_id: order.orderId, err: failure },
+      'a change was not taken',
+    )
+    const text = `UPDATE poll_schedule s SET due_at = now(), claimed = false, fingerprint = NULL FROM orders o
+      WHERE o.vendor_order_id = $1 AND s.background_check_id = o.background_check_id`
+    await options.database.pool.query(text, [order.orderId])
+  }
+}
+
+async function recordChange(options: FeedOptions, lease: Lease, order: VendorOrder): Promise<void> {
   const known = await options.database.pool.query<{ background_check_id: string }>(
     'SELECT background_check_id FROM orders WHERE vendor_order_id = $1',
     [order.orderId],
   )
-  const id = known.rows[0]?.background_check_id
-  if (id === undefined) return
-  const buckets = await options.database.transaction(async (sql) => {
-    const recorded = await recordVendorOrder(sql, options.sealer, id, order, Date.now())
-    if (recorded.ended) {
-      await sql.query('DELETE FROM poll_schedule WHERE background_check_id = $1', [id])
-    } else {
-      await sql.query(
-        `UPDATE poll_schedule SET fence = fence + 1, claimed = false, nudged = false, fingerprint = $2, interval_ms = $3::int,
-           due_at = now() + $3::int * interval '1 ms' WHERE background_check_id = $1`,
-        [id, fingerprintOf(order), options.terms.maxMs],
-      )
-    }
-    return recorded.buckets
-  })
-  if (buckets.length > 0) options.onReady(buckets)
+  for (const { background_check_id: id } of known.rows) {
+    const buckets = await options.database.transaction((sql) => recordFor(options, sql, lease, id, order))
+    if (buckets.length > 0) options.onReady(buckets)
+  }
+}
+
+async function recordFor(
+  options: FeedOptions,
+  sql: Sql,
+  lease: Lease,
+  id: string,
+  order: VendorOrder,
+): Promise<number[]> {
+  const mayRecord = (locked: Sql) => overtakePolls(locked, lease, id)
+  const recorded = await recordVendorOrder(sql, options.sealer, id, order, Date.now(), mayRecord)
+  if (recorded === null) return []
+  if (recorded.ended) {
+    await sql.query('DELETE FROM poll_schedule WHERE background_check_id = $1', [id])
+  } else {
+    await sql.query(
+      `UPDATE poll_schedule SET claimed = false, nudged = false, fingerprint = $2, interval_ms = $3::int,
+         due_at = now() + $3::int * interval '1 ms' WHERE background_check_id = $1`,
+      [id, fingerprintOf(order), options.terms.maxMs],
+    )
+  }
+  return recorded.buckets
+}
+
+/** A poll of the same order that is under way may have read an older state: its fence ends here, if this feed is still ours. */
+async function overtakePolls(sql: Sql, lease: Lease, id: string): Promise<boolean> {
+  const mine = await sql.query('SELECT 1 FROM vendor_feeds WHERE name = $1 AND fence = $2 FOR SHARE', [
+    name,
+    lease.fence,
+  ])
+  if (mine.rowCount === 0) return false
+  await sql.query('UPDATE poll_schedule SET fence = fence + 1 WHERE background_check_id = $1', [id])
+  return true
 }

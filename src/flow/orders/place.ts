@@ -21,6 +21,9 @@ export interface PlaceOptions {
 }
 
 /** A vendor that does not take an order for so long will not take it: a person has to look. */
+/** A configuration that was mended shall be noticed soon. */
+const longestMisconfiguredMs = 30_000
+
 const giveUpAfterMs = 72 * 3_600_000
 
 /**
@@ -85,9 +88,18 @@ async function settle(
     task.fence,
   ])
   if (order === null || mine.rowCount === 0) return
-  if (answer.kind === 'ok') await settlePlaced(sql, task, order, answer.value.orderId)
+  if (answer.kind === 'ok' && (await belongsToAnother(sql, task.id, answer.value.orderId))) {
+    await failOrder(sql, task, 'place_refused', 'the vendor answered the number of another check')
+  } else if (answer.kind === 'ok') await settlePlaced(sql, task, order, answer.value.orderId)
   else if (order.state !== 'received') await settleCanceledMeanwhile(sql, task, answer)
   else await settleFailure(options, sql, task, answer)
+}
+
+/** Two placings that settle at once are told the same number one after the other. */
+async function belongsToAnother(sql: Sql, id: string, vendorOrderId: string): Promise<boolean> {
+  await sql.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`vendor-order:${vendorOrderId}`])
+  const text = 'SELECT 1 FROM orders WHERE vendor_order_id = $1 AND background_check_id <> $2'
+  return (await sql.query(text, [vendorOrderId, id])).rowCount !== 0
 }
 
 async function settlePlaced(sql: Sql, task: VendorTask, order: LockedOrder, vendorOrderId: string): Promise<void> {
@@ -133,8 +145,8 @@ export function pauseMs(
   attempt: number,
   random: () => number,
 ): number {
-  const asked = failure.kind === 'retry' ? failure.retryAfterMs : undefined
-  return asked ?? vendorRetryMs(attempt, random())
+  if (failure.kind === 'misconfigured') return Math.min(longestMisconfiguredMs, vendorRetryMs(attempt, random()))
+  return failure.retryAfterMs ?? vendorRetryMs(attempt, random())
 }
 
 async function failOrder(

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import type { Sealer } from '../../platform/crypto/sealer.js'
-import type { Database } from '../../platform/database/database.js'
+import type { Database, Sql } from '../../platform/database/database.js'
 import { fairClaimSql } from '../../platform/database/fair-claim.js'
 import type { Logger } from '../../platform/logger.js'
 import { type Loop, startLoop } from '../../platform/loop.js'
@@ -203,12 +203,9 @@ async function ask(
 async function settleChanged(options: PollerOptions, order: ClaimedOrder, vendorOrder: VendorOrder): Promise<void> {
   const fingerprint = fingerprintOf(vendorOrder)
   const buckets = await options.database.transaction(async (sql) => {
-    const mine = await sql.query('SELECT 1 FROM poll_schedule WHERE background_check_id = $1 AND fence = $2', [
-      order.id,
-      order.fence,
-    ])
-    if (mine.rowCount === 0) return []
-    const recorded = await recordVendorOrder(sql, options.sealer, order.id, vendorOrder, Date.now())
+    const isMine = (locked: Sql) => holdsPoll(locked, order)
+    const recorded = await recordVendorOrder(sql, options.sealer, order.id, vendorOrder, Date.now(), isMine)
+    if (recorded === null) return []
     if (recorded.ended) {
       await sql.query('DELETE FROM poll_schedule WHERE background_check_id = $1', [order.id])
     } else {
@@ -224,6 +221,12 @@ async function settleChanged(options: PollerOptions, order: ClaimedOrder, vendor
   })
   options.onPolled?.('changed', 1)
   if (buckets.length > 0) options.onReady(buckets)
+}
+
+/** The claim is still this poll's: neither its lease ran out nor did the feed bring something newer. */
+async function holdsPoll(sql: Sql, { id, fence }: ClaimedOrder): Promise<boolean> {
+  const text = 'SELECT 1 FROM poll_schedule WHERE background_check_id = $1 AND fence = $2 FOR UPDATE'
+  return (await sql.query(text, [id, fence])).rowCount === 1
 }
 
 async function settleUnchanged(options: PollerOptions, orders: ClaimedOrder[]): Promise<void> {

@@ -12,6 +12,14 @@ import { lockOrder } from './receive.js'
 
 export const openStates: readonly string[] = ['received', 'ordered', 'in_progress', 'reported'] satisfies OrderState[]
 
+/** The vendor tells about another check under this order's number: nobody may get somebody else's result. */
+async function refuseForeign(sql: Sql, id: string): Promise<Recorded> {
+  if (await flagOrder(sql, id, 'foreign_order')) {
+    await addToTimeline(sql, [{ backgroundCheckId: id, kind: 'foreign_order' }])
+  }
+  return { buckets: [], ended: false }
+}
+
 /** What the vendor said about an order, as 24 bytes: 16 over the content, 8 over the report links. */
 export function fingerprintOf(order: VendorOrder): Buffer {
   const links: string[] = []
@@ -28,6 +36,12 @@ export function sameContent(one: Buffer | null, other: Buffer): boolean {
   return one?.subarray(0, 16).equals(other.subarray(0, 16)) ?? false
 }
 
+/**
+ * Whether what was read from the vendor may still be written down, asked under the locks of lane and order: whoever read
+ * it earlier and comes later must not undo the newer.
+ */
+export type MayRecord = (sql: Sql) => Promise<boolean>
+
 export interface Recorded {
   /** Buckets that got something to do. */
   buckets: number[]
@@ -35,18 +49,24 @@ export interface Recorded {
   ended: boolean
 }
 
-/** Writes what the vendor says about an order: new and changed deliveries, state, timeline. In one transaction. */
+/**
+ * Writes what the vendor says about an order: new and changed deliveries, state, timeline. In one transaction; `null`
+ * when somebody wrote down something newer.
+ */
 export async function recordVendorOrder(
   sql: Sql,
   sealer: Sealer,
   id: string,
   vendor: VendorOrder,
   now: number,
-): Promise<Recorded> {
+  mayRecord: MayRecord,
+): Promise<Recorded | null> {
   const state = await lockLane(sql, laneOfOrder(id))
   const order = await lockOrder(sql, id)
+  if (!(await mayRecord(sql))) return null
   if (order === null || order.data_key === null) return { buckets: [], ended: true }
   if (order.state === 'canceled') return { buckets: [], ended: true }
+  if (vendor.backgroundCheckId !== undefined && vendor.backgroundCheckId !== id) return refuseForeign(sql, id)
   const key = keyOfOrder(sealer, id, order.data_key)
   const lane: OrderLane = { backgroundCheckId: id, appId: order.app_id, tenantKey: order.tenant_key, key, state }
   const difference = diffOrder(id, await readLane(sql, lane), vendor, now)
@@ -78,7 +98,7 @@ async function setOrder(
 }
 
 /** Flags that the next answer of the vendor takes away: it has to be read, also when it says nothing new. */
-const flagsOfPolls: readonly Attention[] = ['poll_refused', 'unknown_to_vendor']
+const flagsOfPolls: readonly Attention[] = ['poll_refused', 'unknown_to_vendor', 'foreign_order']
 
 /** True when the flag is new. */
 export async function flagOrder(sql: Sql, id: string, attention: Attention): Promise<boolean> {

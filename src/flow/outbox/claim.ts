@@ -20,7 +20,8 @@ export interface Claim {
   attempts: number
   /** An earlier attempt may have taken effect. */
   ambiguous: boolean
-  tokenRefreshed: boolean
+  /** How many tokens in a row Feishu refused for this delivery. */
+  tokensRefused: number
   /** How often Feishu was asked whether the last ambiguous attempt took effect. */
   looks: number
   /** Since the first attempt, without the time that it waited for limits, holds and outages of our own. */
@@ -29,6 +30,8 @@ export interface Claim {
   orderState: string | null
   dataKey: Buffer | null
   bodySealed: Buffer | null
+  /** `performance.now()` before the claim was made: it ends so long after, whatever the answer's way took. */
+  claimedAt: number
 }
 
 /** Buckets where something is due that nothing holds back, leased to `owner`; `only` these, or any. */
@@ -100,7 +103,7 @@ interface ClaimRow {
   stage_id: string | null
   attempts: number
   ambiguous: boolean
-  token_refreshed: boolean | null
+  tokens_refused: number | null
   looks: number | null
   age_ms: number
   others_wait: boolean
@@ -131,7 +134,7 @@ const claimSql = `
     RETURNING d.id, d.seq, d.fence, d.lane, d.api, d.background_check_id, d.stage_id, d.attempts, d.ambiguous, d.last_error,
       d.first_attempt_at, d.waited_ms, d.body_sealed, p.state = 'sending' AS abandoned
   )
-  SELECT c.*, (c.last_error ->> 'token_refreshed')::boolean AS token_refreshed,
+  SELECT c.*, (c.last_error ->> 'tokens_refused')::int AS tokens_refused,
     CASE WHEN c.abandoned THEN 0 ELSE (c.last_error ->> 'looks')::int END AS looks,
     coalesce(extract(epoch FROM now() - c.first_attempt_at)::float8 * 1000 - c.waited_ms, 0)::float8 AS age_ms,
     EXISTS (SELECT 1 FROM deliveries w WHERE w.lane = c.lane AND w.seq > c.seq AND w.state = 'pending') AS others_wait,
@@ -140,6 +143,7 @@ const claimSql = `
   ORDER BY c.id`
 
 export async function claimHeads(sql: Sql, bucketId: number, limit: number, leaseMs: number): Promise<Claim[]> {
+  const claimedAt = performance.now()
   const claimed = await sql.query<ClaimRow>({ name: 'claim-heads', text: claimSql, values: [bucketId, limit, leaseMs] })
   return claimed.rows.map((row) => ({
     id: row.id,
@@ -150,13 +154,14 @@ export async function claimHeads(sql: Sql, bucketId: number, limit: number, leas
     stageId: row.stage_id,
     attempts: row.attempts,
     ambiguous: row.ambiguous,
-    tokenRefreshed: row.token_refreshed === true,
+    tokensRefused: row.tokens_refused ?? 0,
     looks: row.looks ?? 0,
     ageMs: row.age_ms,
     othersWait: row.others_wait,
     orderState: row.order_state,
     dataKey: row.data_key,
     bodySealed: row.body_sealed,
+    claimedAt,
   }))
 }
 

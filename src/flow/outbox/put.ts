@@ -61,36 +61,75 @@ export async function putWaiting(
   seenAt: number,
 ): Promise<number[]> {
   const name = laneOfOrder(lane.backgroundCheckId)
-  for (const [index, { id, content }] of waiting.entries()) {
-    const seq = lane.state.lastSeq + 1 + index
-    const stage = content.api === 'update_progress' ? content.body : undefined
-    const values = [seq, stage?.stage_time ?? null, sealBody(lane.key, name, content)]
-    if (id !== undefined) {
-      await sql.query('UPDATE deliveries SET seq = $2, stage_time = $3, body_sealed = $4 WHERE id = $1', [
-        id,
-        ...values,
-      ])
-      continue
-    }
-    const { id: bucket } = await bucketOf(sql, lane.appId, lane.tenantKey, content.api)
-    await sql.query(
-      `INSERT INTO deliveries (seq, stage_time, body_sealed, lane, bucket_id, api, app_id, tenant_key, background_check_id, stage_id, seen_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-      [
-        ...values,
-        name,
-        bucket,
-        content.api,
-        lane.appId,
-        lane.tenantKey,
-        lane.backgroundCheckId,
-        stage?.stage_id ?? null,
-        new Date(seenAt),
-      ],
-    )
-  }
+  const rows = waiting.map(({ id, content }, index) => ({
+    id,
+    seq: lane.state.lastSeq + 1 + index,
+    api: content.api,
+    stage: content.api === 'update_progress' ? content.body : null,
+    body: sealBody(lane.key, name, content),
+  }))
+  await rewrite(
+    sql,
+    rows.filter((row) => row.id !== undefined),
+  )
+  await insert(
+    sql,
+    lane,
+    rows.filter((row) => row.id === undefined),
+    seenAt,
+  )
   await sql.query('UPDATE lanes SET last_seq = $2 WHERE lane = $1', [name, lane.state.lastSeq + waiting.length])
   return readyHeads(sql, [name])
+}
+
+interface WaitingRow {
+  id: string | undefined
+  seq: number
+  api: string
+  stage: { stage_id: string; stage_time: string } | null
+  body: Buffer
+}
+
+async function rewrite(sql: Sql, rows: readonly WaitingRow[]): Promise<void> {
+  if (rows.length === 0) return
+  await sql.query(
+    `UPDATE deliveries d SET seq = w.seq, stage_time = w.stage_time, body_sealed = w.body
+     FROM unnest($1::bigint[], $2::int[], $3::bigint[], $4::bytea[]) AS w (id, seq, stage_time, body) WHERE d.id = w.id`,
+    [
+      rows.map((row) => row.id),
+      rows.map((row) => row.seq),
+      rows.map((row) => row.stage?.stage_time ?? null),
+      rows.map((row) => row.body),
+    ],
+  )
+}
+
+async function insert(sql: Sql, lane: OrderLane, rows: readonly WaitingRow[], seenAt: number): Promise<void> {
+  if (rows.length === 0) return
+  const { appId, tenantKey, backgroundCheckId } = lane
+  const buckets = new Map<string, number>()
+  for (const api of new Set(rows.map((row) => row.api))) {
+    buckets.set(api, (await bucketOf(sql, appId, tenantKey, api)).id)
+  }
+  await sql.query(
+    `INSERT INTO deliveries (lane, app_id, tenant_key, background_check_id, seen_at, seq, bucket_id, api, stage_id, stage_time, body_sealed)
+     SELECT $1, $2, $3, $4, $5, w.*
+     FROM unnest($6::int[], $7::int[], $8::text[], $9::text[], $10::bigint[], $11::bytea[])
+       AS w (seq, bucket_id, api, stage_id, stage_time, body) ORDER BY w.seq`,
+    [
+      laneOfOrder(backgroundCheckId),
+      appId,
+      tenantKey,
+      backgroundCheckId,
+      new Date(seenAt),
+      rows.map((row) => row.seq),
+      rows.map((row) => buckets.get(row.api)),
+      rows.map((row) => row.api),
+      rows.map((row) => row.stage?.stage_id ?? null),
+      rows.map((row) => row.stage?.stage_time ?? null),
+      rows.map((row) => row.body),
+    ],
+  )
 }
 
 /** Deliveries that wait for nothing any more; Feishu never saw their stage ids. The caller holds the lane. */

@@ -28,7 +28,8 @@ export interface LastError {
   log_id?: string
   class?: string
   reason: string
-  token_refreshed?: boolean
+  /** How many tokens in a row were refused. */
+  tokens_refused?: number
   /** How often Feishu was asked whether the attempt before took effect. */
   looks?: number
 }
@@ -80,6 +81,7 @@ const updateSql = `
     due_at = CASE WHEN s.state = 'pending' AND o.state IS DISTINCT FROM 'canceled' THEN now() + s.in_ms * interval '1 ms' END,
     settled_at = CASE WHEN s.state = 'pending' AND o.state IS DISTINCT FROM 'canceled' THEN NULL ELSE now() END,
     attempts = d.attempts + s.attempt,
+    waited_ms = d.waited_ms + CASE WHEN s.attempt = 0 AND d.first_attempt_at IS NOT NULL THEN s.in_ms::bigint ELSE 0 END,
     ambiguous = d.ambiguous OR s.ambiguous,
     confirmed = s.confirmed,
     dead_class = CASE WHEN o.state = 'canceled' AND ${refusedAsOver} THEN NULL ELSE s.dead_class END,

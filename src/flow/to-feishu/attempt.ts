@@ -26,6 +26,8 @@ export interface AttemptOptions {
   lookAfterMs: readonly number[]
   clientOf: (appId: string) => FeishuClient
   timeoutMs: number
+  /** A call may begin so long after its claim, and the claim outlives the call's timeout by as much. */
+  claimSlackMs: number
   retry: RetryTerms
   settle: (settlement: Settlement) => Promise<void>
   /** Soon; nothing waits for it. */
@@ -43,6 +45,8 @@ export interface AttemptFacts {
 /** One claim at a time: called, decided, written down. */
 export interface Attempts {
   send(claim: Claim, slot: Slot, token: string, slowDowns: number): Promise<Aside>
+  /** Whether a key opens what is to be sent. */
+  canOpen(claim: Claim): boolean
   /** An earlier attempt may have taken effect and Feishu can be asked: that comes before sending again. */
   wantsLook(claim: Claim): boolean
   look(claim: Claim, token: string): Promise<void>
@@ -60,20 +64,26 @@ export function createAttempts(bucket: Bucket, options: AttemptOptions): Attempt
       const decision = mayLook() ? lookFirst(decided, lookAfterMs[0] ?? 0) : decided
       report(bucket, options, claim, reply, decision, answeredAt - started)
       giveBack(options, slot, reply, answeredAt)
-      await doAside(bucket, options, decision, token)
+      await doAside(bucket, options, decision, token).catch((failure: unknown) => {
+        // The answer is known and must be kept: it is settled all the same, and the bucket rests by its row.
+        options.log.warn(
+          { event: 'feishu.aside_failed', ...idsForLog(bucket, claim), err: failure },
+          'a step aside failed',
+        )
+      })
       const called = reply.kind === 'answer' || reply.kind === 'lost'
       const callMsAgo = called ? performance.now() - answeredAt : null
       await options.settle({ ...idsOf(claim), ...decision.settled, lastError: decision.lastError, callMsAgo })
       return decision.aside
     },
+    canOpen: (claim) => isOpenable(claim, options),
     wantsLook: (claim) => claim.ambiguous && claim.looks < lookAfterMs.length && mayLook(),
     look: async (claim, token) => {
       const content = bodyOf(claim, options.sealer)
       const seen = await lookUps.look(bucket, content, content.body.background_check_id, token)
       const line = { event: 'feishu.look', ...idsForLog(bucket, claim), look: claim.looks + 1, seen }
       options.log.info(line, 'looked whether an attempt took effect')
-      if (seen === 'token_refused')
-        await options.tokens.evict(bucket.appId, bucket.tenantKey, token, { alsoAppToken: false })
+      if (seen === 'token_refused') await evict(bucket, options, token)
       await options.settle({ ...idsOf(claim), callMsAgo: null, ...afterLook(seen, claim.looks, lookAfterMs) })
     },
   }
@@ -110,7 +120,8 @@ async function call(
   token: string,
 ): Promise<FeishuReply> {
   const { body } = bodyOf(claim, options.sealer)
-  const mayWrite = () => isFresh(slot, performance.now())
+  // A claim that is over may be somebody else's: what is written later than this could end after its lease.
+  const mayWrite = () => isFresh(slot, performance.now()) && performance.now() < claim.claimedAt + options.claimSlackMs
   // A call that began is not broken off by a stop: it ends by its timeout and settles.
   const signal = new AbortController().signal
   return options.clientOf(bucket.appId).call({ api: apiOf(claim), body: { ...body } }, { token, signal, mayWrite })
@@ -122,6 +133,16 @@ function giveBack(options: AttemptOptions, slot: Slot, reply: FeishuReply, answe
   const unused = reply.kind === 'not_sent' || reply.kind === 'withdrawn'
   const used = { slot, used: true, answeredMsAgo: performance.now() - answeredAt } as const
   options.giveBack(unused ? { slot, used: false } : used)
+}
+
+async function evict(bucket: Bucket, { tokens, log }: AttemptOptions, token: string): Promise<void> {
+  await tokens.evict(bucket.appId, bucket.tenantKey, token, { alsoAppToken: false }).catch((failure: unknown) => {
+    // The next call with it is refused again, and evicts it then.
+    log.warn(
+      { event: 'feishu.evict_failed', app_id: bucket.appId, tenant_key: bucket.tenantKey, err: failure },
+      'a token stays',
+    )
+  })
 }
 
 async function doAside(bucket: Bucket, options: AttemptOptions, { aside }: Decision, token: string): Promise<void> {
@@ -164,6 +185,16 @@ function idsForLog(bucket: Bucket, claim: Claim) {
     delivery_id: claim.id,
     background_check_id: claim.backgroundCheckId,
     stage_id: claim.stageId,
+  }
+}
+
+function isOpenable(claim: Claim, { sealer, log }: AttemptOptions): boolean {
+  try {
+    bodyOf(claim, sealer)
+    return true
+  } catch (failure) {
+    log.error({ event: 'feishu.cannot_open', delivery_id: claim.id, err: failure }, 'a delivery cannot be opened')
+    return false
   }
 }
 

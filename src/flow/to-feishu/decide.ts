@@ -26,6 +26,8 @@ export interface Decision {
 
 /** A stage that others wait behind may hold them up for this part of the longest age only. */
 const partForHeads = 12
+/** A delivery that waits for a slot can meet more than one token that was taken back meanwhile. */
+const mostTokens = 3
 
 /** What one reply means for one claim: the table of outcomes, the backoff and the age put together. Pure. */
 export function decide(
@@ -43,7 +45,7 @@ export function decide(
     wasAmbiguous: claim.ambiguous,
     orderEndedHere: claim.orderState === 'completed' || claim.orderState === 'canceled',
     cancelKnown: claim.orderState === 'canceled',
-    tokenWasRefreshed: claim.tokenRefreshed,
+    tokenWasRefreshed: claim.tokensRefused >= mostTokens,
     slowDowns,
     random,
   })
@@ -78,7 +80,10 @@ function fromOutcome(outcome: Outcome, claim: Claim, reply: FeishuReply, terms: 
         kind: 'evict_token',
         alsoAppToken: outcome.alsoAppToken,
       })
-      return { ...decision, lastError: { ...factsOf(reply), reason: outcome.reason, token_refreshed: true } }
+      return {
+        ...decision,
+        lastError: { ...factsOf(reply), reason: outcome.reason, tokens_refused: claim.tokensRefused + 1 },
+      }
     }
     case 'retry':
       if (outcome.notAnAttempt) return failed(notAnAttempt(0), outcome.reason)

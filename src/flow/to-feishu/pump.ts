@@ -9,6 +9,8 @@ export interface PumpOptions extends AttemptOptions {
   tokens: Tokens
   slots: SlotSource
   windows: readonly RateWindow[]
+  /** Answers in a row that asked a bucket to slow down; they outlive its pump. */
+  slowDowns: Map<number, number>
   onSlots?: (api: string, granted: number, waiting: number) => void
 }
 
@@ -26,8 +28,6 @@ const clusterMs = 5
 const leadMs = 15
 /** Claims are kept in hand this long while slots are about to come free, and then handed back. */
 const inHandMs = 250
-/** A claim outlives its call by this, so that a slow settlement still finds its fence. */
-const claimSlackMs = 20_000
 
 interface Prepared {
   token: string
@@ -53,7 +53,6 @@ export class Pump {
   readonly #stopped = new AbortController()
   #wakeUp: (() => void) | undefined
   #woken = false
-  #slowDowns = 0
   #claimSize = mostAtOnce
   #restMs = 0
   #inHand: readonly Claim[] = []
@@ -135,11 +134,11 @@ export class Pump {
     const room = Math.min(this.#claimSize, this.#mostInFlight() - this.#inFlight.size)
     if (room <= 0) return null
     this.#inHandSince = performance.now()
-    const { database, timeoutMs } = this.#options
+    const { database, timeoutMs, claimSlackMs } = this.#options
     return claimHeads(database.pool, this.#bucket.id, room, timeoutMs + claimSlackMs)
   }
 
-  /** What was erased or canceled while it waited is not sent. */
+  /** What was erased or canceled while it waited is not sent, nor what no key opens. */
   async #setAside(claims: readonly Claim[]): Promise<Claim[]> {
     const gone = claims.filter(
       (claim) => claim.bodySealed === null || claim.dataKey === null || claim.orderState === 'canceled',
@@ -148,7 +147,15 @@ export class Pump {
     await Promise.all(
       gone.map((claim) => this.#options.settle({ ...idsOf(claim), to: 'superseded', callMsAgo: null, lastError })),
     )
-    return claims.filter((claim) => !gone.includes(claim))
+    const sealed = claims.filter((claim) => !gone.includes(claim) && !this.#attempts.canOpen(claim))
+    const unreadable = {
+      to: 'dead',
+      class: 'ours',
+      callMsAgo: null,
+      lastError: { reason: 'its content cannot be opened' },
+    } as const
+    await Promise.all(sealed.map((claim) => this.#options.settle({ ...idsOf(claim), ...unreadable })))
+    return claims.filter((claim) => !gone.includes(claim) && !sealed.includes(claim))
   }
 
   /** A token and slots; when either cannot be had, nothing of it was an attempt and the bucket rests. */
@@ -214,8 +221,11 @@ export class Pump {
   }
 
   async #attempt(claim: Claim, slot: Slot, token: string): Promise<void> {
-    const aside = await this.#attempts.send(claim, slot, token, this.#slowDowns)
-    this.#slowDowns = aside.kind === 'slow_down' ? this.#slowDowns + 1 : 0
+    const { slowDowns } = this.#options
+    const before = slowDowns.get(this.#bucket.id) ?? 0
+    const aside = await this.#attempts.send(claim, slot, token, before)
+    if (aside.kind === 'slow_down') slowDowns.set(this.#bucket.id, before + 1)
+    else slowDowns.delete(this.#bucket.id)
     if (aside.kind === 'slow_down') this.#restMs = Math.max(this.#restMs, aside.resetMs)
     if (aside.kind === 'hold') this.#restMs = Math.max(this.#restMs, heldMs)
   }

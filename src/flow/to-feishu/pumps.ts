@@ -13,7 +13,8 @@ import { Pump, type PumpOptions } from './pump.js'
  * Rows say what is due; a hint with a bucket's id starts its pump at once, and a scan by the clock finds what no hint
  * announced. A pump's lease is renewed while it runs, so a process that dies loses its buckets within seconds.
  */
-export interface PumpsOptions extends Omit<PumpOptions, 'settle' | 'giveBack' | 'windows'> {
+export interface PumpsOptions
+  extends Omit<PumpOptions, 'settle' | 'giveBack' | 'windows' | 'slowDowns' | 'claimSlackMs'> {
   limiter: Limiter
   windowsOf: (api: string) => readonly RateWindow[]
   /** Called with buckets that got something to do. */
@@ -36,6 +37,8 @@ const mostPumps = 500
 const largestSettlement = 200
 const settleWithinMs = 15_000
 const settleAgainMs = 250
+/** A claim outlives its call by this, so that a slow settlement still finds its fence. */
+const claimSlackMs = 20_000
 /** A slot comes free one window after its answer, so telling it a little later costs nothing and saves round trips. */
 const returnWithinMs = 200
 
@@ -45,6 +48,7 @@ export function startPumps(options: PumpsOptions): Pumps {
   const pumps = new Map<number, { pump: Pump; ended: Promise<void> }>()
   const timers = new Set<NodeJS.Timeout>()
   const wanted = new Set<number>()
+  const slowDowns = new Map<number, number>()
   let stopping = false
 
   const settlements = createBatcher<Settlement>(largestSettlement, async (batch) => {
@@ -67,6 +71,8 @@ export function startPumps(options: PumpsOptions): Pumps {
   const start = (bucket: Bucket) => {
     const pump = new Pump(bucket, {
       ...options,
+      slowDowns,
+      claimSlackMs,
       windows: options.windowsOf(bucket.api),
       settle: (settlement) => settlements.add(settlement),
       giveBack,
@@ -120,6 +126,8 @@ export function startPumps(options: PumpsOptions): Pumps {
     const leased = await leaseDueBuckets(database.pool, owner, leaseMs, room, scan ? null : ids)
     if (scan) scannedAt = performance.now()
     for (const bucket of leased) {
+      // Its pump still runs here: after a stall of the database the lease ran out, and came back to this process.
+      if (pumps.has(bucket.id)) continue
       if (stopping) await releaseBucket(database.pool, owner, bucket.id, 0)
       else start(bucket)
     }

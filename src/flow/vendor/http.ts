@@ -176,9 +176,16 @@ function changes(send: Send): NonNullable<VendorAdapter['changes']> {
 
 function cancelOrder(send: Send): VendorAdapter['cancelOrder'] {
   const question: Question = { method: 'POST', route: '/orders/{order_id}/cancel' }
-  return (id, reason, call) =>
-    send(
-      { ...question, path: `/orders/${encodeURIComponent(id)}/cancel`, body: { reason }, read: () => ok(null) },
-      call,
-    )
+  const read = getOrder(send)
+  return async (id, reason, call) => {
+    const path = `/orders/${encodeURIComponent(id)}/cancel`
+    const answer = await send<null>({ ...question, path, body: { reason }, read: () => ok(null) }, call)
+    if (answer.kind !== 'misconfigured' || answer.status !== 404) return answer
+    // One order that the vendor lost must not stop the calls for all others; a wrong path looks the same, so it is not final.
+    const found = await read(id, call)
+    const lost = found.kind === 'ok' && found.value === null
+    return lost
+      ? { kind: 'retry', status: 404, message: `${answer.message}; the order is not known`, ambiguous: false }
+      : answer
+  }
 }

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest'
+import type { Claim } from '../../src/flow/outbox/claim.js'
+import { decide } from '../../src/flow/to-feishu/decide.js'
+import type { FeishuReply } from '../../src/flow/to-feishu/reply.js'
+
+const terms = { baseMs: 1000, maxMs: 900_000, maxAgeMs: 259_200_000 }
+
+function claimed(more: Partial<Claim> = {}): Claim {
+  return {
+    id: '1',
+    fence: 1,
+    lane: 'order:1',
+    api: 'update_progress',
+    backgroundCheckId: '1',
+    stageId: 'st-1',
+    attempts: 0,
+    ambiguous: false,
+    tokensRefused: 0,
+    looks: 0,
+    ageMs: 0,
+    othersWait: false,
+    orderState: 'in_progress',
+    dataKey: null,
+    bodySealed: null,
+    claimedAt: 0,
+    ...more,
+  }
+}
+
+const answer = (code: number, httpStatus = 400): FeishuReply => ({ kind: 'answer', httpStatus, code })
+const lost: FeishuReply = { kind: 'lost', message: 'no complete answer' }
+const decided = (claim: Partial<Claim>, reply: FeishuReply) => decide(claimed(claim), reply, terms, 0, 0.5)
+
+describe('a refused token', () => {
+  it.each([0, 1, 2])('is fetched anew after %i refusals, and that is no attempt', (tokensRefused) => {
+    const { settled, aside, lastError } = decided({ tokensRefused }, answer(99991663, 200))
+    expect(settled).toMatchObject({ to: 'pending', attempt: 0 })
+    expect(aside).toMatchObject({ kind: 'evict_token' })
+    expect(lastError).toMatchObject({ tokens_refused: tokensRefused + 1 })
+  })
+
+  it('is the end after three that Feishu had just given', () => {
+    expect(decided({ tokensRefused: 3 }, answer(99991663, 200)).settled).toMatchObject({ to: 'dead' })
+  })
+})
+
+describe('an attempt without an answer', () => {
+  it('is tried again, and remembered as one that may have taken effect', () => {
+    expect(decided({}, lost).settled).toMatchObject({ to: 'pending', attempt: 1, ambiguous: true })
+  })
+
+  it('is dead as unconfirmed past the age, for a stage that others wait behind after a twelfth of it', () => {
+    const dead = { to: 'dead', class: 'unconfirmed' }
+    expect(decided({ ageMs: terms.maxAgeMs }, lost).settled).toEqual(dead)
+    expect(decided({ ageMs: terms.maxAgeMs / 12, othersWait: true }, lost).settled).toEqual(dead)
+    expect(decided({ ageMs: terms.maxAgeMs / 12 }, lost).settled).toMatchObject({ to: 'pending' })
+  })
+})
+
+describe('what is no attempt', () => {
+  it.each([
+    ['a rate limit', answer(99991400, 429)],
+    ['a missing scope', answer(99991672, 403)],
+    ['a slot that grew too old', { kind: 'withdrawn' } as const],
+  ])('%s', (_what, reply) => {
+    expect(decided({}, reply).settled).toMatchObject({ to: 'pending', attempt: 0, ambiguous: false })
+  })
+})
