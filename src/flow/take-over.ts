@@ -1,7 +1,7 @@
 import type { Database } from '../platform/database/database.js'
 
 /**
- * Ends every claim at once. Only for the one process that there may be, right after it has become that one: whatever is
+ * Ends the claims of deliveries, tasks, polls and buckets at once. Only for the one process that there may be, right after it has become that one: whatever is
  * claimed then belonged to a process that is gone. The claims count as what they are, calls whose outcome is not known.
  */
 export async function endForeignClaims(database: Database): Promise<void> {

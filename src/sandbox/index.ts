@@ -2,7 +2,7 @@
  * The sandbox: a Feishu and a vendor to try the service against, both strict about the contract.
  *
  * `startSandboxFeishu` is what customers do in Feishu Hire and what Feishu answers to a vendor's backend. `startSandboxVendor`
- * is the vendor's system behind interface §5. `runSandbox` is both, for `bgc sandbox`. Where the contract does not say
+ * is the vendor's system behind docs/vendor-api.md. `runSandbox` is both, for `bgc sandbox`. Where the contract does not say
  * what Feishu does, a switch chooses; where things go wrong, a fault is planned; what came is in the journal, and
  * `checkPromises` reads it. Nothing here uses the service's own code: signing and encrypting are written twice.
  */

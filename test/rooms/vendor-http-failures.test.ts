@@ -123,7 +123,7 @@ describe('an answer that cannot be read', () => {
   const read = (vendor: VendorAdapter) => vendor.getOrder('V-1', call)
   const right = { order_id: 'V-1', status: 'in_progress' }
   const stage = { id: 'a', name: CANARY, time: 1 }
-  const report = { name: CANARY, url: CANARY, type: 1 }
+  const report = { name: CANARY, url: `https://${CANARY}`, type: 1 }
 
   it.each([
     [{ ...right, order_id: 7 }, 'order_id: expected string, got number'],
@@ -159,7 +159,7 @@ describe('an answer that cannot be read', () => {
     ],
     [
       { ...right, stages: [{ ...stage, reports: [{ ...report, url: '' }] }] },
-      'stages[0].reports[0].url: expected a URL, got an empty string',
+      'stages[0].reports[0].url: expected an http or https URL, got other text',
     ],
     [
       { ...right, stages: ['', '', '', '', '', ''] },

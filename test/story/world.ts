@@ -54,6 +54,8 @@ export interface WorldOptions {
   vendor?: Partial<VendorOptions>
   env?: Record<string, string>
   overrides?: Overrides
+  /** Whether the store app gets its ticket at the start. */
+  ticket?: 'none'
   /** A door in front of one side that the test can shut. */
   gated?: 'feishu' | 'vendor'
   /** The roles of each process; one with all of them when left out. */
@@ -81,7 +83,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     apps.push(await startApp(config, logger, { lookAfterMs: [20, 60, 150], ...options.overrides }))
   }
   const url = `http://127.0.0.1:${apps[0]?.port}`
-  introduce(feishu, url)
+  introduce(feishu, url, options.ticket)
   return {
     feishu,
     vendor,
@@ -139,9 +141,9 @@ function readEnvironment(env: Record<string, string>): Config {
 }
 
 /** Tells the sandbox Feishu where the service is, as a developer does in the console, and gives the store app its ticket. */
-export function introduce(feishu: SandboxFeishu, url: string): void {
+export function introduce(feishu: SandboxFeishu, url: string, ticket?: 'none'): void {
   for (const { appId } of [customApp, storeApp]) feishu.setEventUrl(appId, `${url}/webhooks/feishu/${appId}/events`)
-  feishu.sendAppTicket(storeApp.appId)
+  if (ticket !== 'none') feishu.sendAppTicket(storeApp.appId)
 }
 
 export const appsFile = JSON.stringify([customApp, storeApp].map(appEntry))

@@ -18,7 +18,7 @@ export type Verdict =
 
 export type Refusal = 'not_json' | 'plaintext' | 'signature' | 'unsigned' | 'decryption' | 'token' | 'app' | 'too_old'
 
-/** Judges the raw bytes of one request for one app, in the order that the interface promises. */
+/** Judges the raw bytes of one request for one app, in the order in which the checks stand below. */
 export function judge(body: Buffer, headers: IncomingHttpHeaders, app: ReceivingApp): Verdict {
   const outer = parseObject(body)
   if (outer === null) return refused('not_json')

@@ -21,10 +21,9 @@ export interface PlaceOptions {
 }
 
 /** A vendor that does not take an order for so long will not take it: a person has to look. */
+const giveUpAfterMs = 72 * 3_600_000
 /** A configuration that was mended shall be noticed soon. */
 const longestMisconfiguredMs = 30_000
-
-const giveUpAfterMs = 72 * 3_600_000
 
 /**
  * Places an order at the vendor. When an earlier answer was lost the vendor is asked whether it has the order, and

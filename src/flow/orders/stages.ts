@@ -5,7 +5,7 @@ import type { VendorReport, VendorResult, VendorStage } from '../vendor/adapter.
 
 /**
  * From the vendor's words to Feishu's bodies: pure. Whatever has to be left out or cut is said in a note.
- * Feishu documents no sizes for these fields; the caps are those of feishu-contract.md §3.2.
+ * Feishu documents no sizes for these fields; the caps are those of docs/feishu.md §3.2.
  */
 const longestText = 100
 const longestUrl = 2048

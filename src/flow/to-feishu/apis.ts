@@ -49,7 +49,7 @@ export interface ApiFacts {
 const v1 = '/open-apis/hire/v1'
 const agreement = `${v1}/tripartite_agreements/:tripartite_agreement_id`
 
-/** Methods, paths, tiers and SDK calls of feishu-contract.md §3.1, in its order. batch_update is PATCH, batch_delete POST. */
+/** Methods, paths, tiers and SDK calls of docs/feishu.md §3.1, in its order. batch_update is PATCH, batch_delete POST. */
 export const apis: Readonly<Record<FeishuApi, ApiFacts>> = {
   update_progress: {
     method: 'POST',

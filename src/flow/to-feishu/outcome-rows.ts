@@ -65,7 +65,7 @@ const gatewayRows: OutcomeRow[] = [
   row('any', ['4xx', 'gateway'], dead('ours'), undocumented, 'decided here'),
 ]
 
-/** The rules for the answer to a repeat, feishu-contract.md §3.11 rule 2. Gateway refusals above say nothing about the first. */
+/** The rules for the answer to a repeat, docs/feishu.md §3.11 rule 2. Gateway refusals above say nothing about the first. */
 const repeatRows: OutcomeRow[] = [
   row(['update_progress'], ['any', 1002858], superseded, 'the order has ended', '§3.11', {
     repeat: true,
@@ -129,7 +129,7 @@ const noOrder = 'Feishu does not know this order under this app and tenant'
 const noAgreement = 'Feishu does not know this agreement'
 const unknownFields = 'Feishu does not know an account, package or field that is named'
 
-/** What Hire itself answers, feishu-contract.md §3.10. */
+/** What Hire itself answers, docs/feishu.md §3.10. */
 const hireRows: OutcomeRow[] = [
   row(
     ['custom_fields.batch_update', 'packages.create', 'packages.batch_update'],
@@ -236,7 +236,7 @@ const otherRows: OutcomeRow[] = [
 ]
 
 /**
- * What an answer of Feishu means; the first row that fits holds. Sections are those of feishu-contract.md, tags its
+ * What an answer of Feishu means; the first row that fits holds. Sections are those of docs/feishu.md, tags its
  * sources. The same code means different things at different APIs, and a status may differ from the documented one.
  */
 export const outcomeRows: readonly OutcomeRow[] = [...gatewayRows, ...repeatRows, ...hireRows, ...otherRows]

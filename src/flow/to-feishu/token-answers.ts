@@ -14,7 +14,7 @@ export interface TokenUnavailable {
   retryInMs: number
 }
 
-/** What an endpoint of auth/v3 answered, feishu-contract.md §4.2. Token fields stand at the top level. */
+/** What an endpoint of auth/v3 answered, docs/feishu.md §4.2. Token fields stand at the top level. */
 export type AuthAnswer =
   | { kind: 'given'; token: string; lifeMs: number }
   /** The app ticket is missing, old or refused: ask for another. */

@@ -1,6 +1,6 @@
 import type { AccountToBind, OrderToPlace, Person } from './adapter.js'
 
-/** The bodies of interface.md §5; what is undefined is left out of the JSON. */
+/** The bodies of docs/vendor-api.md; what is undefined is left out of the JSON. */
 
 export function accountBody(account: AccountToBind) {
   return {

@@ -16,7 +16,7 @@ export type Unanswered = Exclude<HttpAnswer, { kind: 'answer' }>
 const FINAL = new Set([400, 409, 410, 413, 415, 422])
 const HOUR_MS = 3_600_000
 
-/** interface.md §5: what each status that is not a success means. */
+/** docs/vendor-api.md: what each status that is not a success means. */
 export function failureOfStatus(
   question: Question,
   status: number,

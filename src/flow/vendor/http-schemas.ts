@@ -20,7 +20,7 @@ const time = z.number().refine(Number.isSafeInteger, 'expected whole millisecond
 const report = z
   .object({
     name: z.string(),
-    url: z.string().min(1, 'expected a URL, got an empty string'),
+    url: z.string().regex(/^https?:\/\/\S+$/, 'expected an http or https URL, got other text'),
     type: z.union([z.literal(1), z.literal(2)], 'expected 1 or 2').nullish(),
   })
   .transform(({ name, url, type }) => ({ name, url, type: type ?? (1 as const) }))

@@ -18,7 +18,7 @@ export interface HttpVendorSettings {
   now?: () => number
 }
 
-/** The `http` adapter (interface.md §5). Throws when its settings cannot be used. */
+/** The `http` adapter (docs/vendor-api.md). Throws when its settings cannot be used. */
 export function createHttpVendor(settings: HttpVendorSettings): VendorAdapter {
   const { proxy = {}, ca, now = Date.now } = settings
   const client = createHttpClient({ proxy, ...(ca === undefined ? {} : { ca }) })

@@ -37,7 +37,7 @@ export type PromiseOptions = {
 type Sent = CallRecord & { backgroundCheckId: string }
 const orderApis: readonly (ApiName | undefined)[] = ['update_progress', 'update_result', 'cancel']
 
-/** Looks for everything in the journal that interface §6.2 and §6.3 promise not to happen. */
+/** Looks for everything in the journal that the service promises not to happen (ARCHITECTURE.md). */
 export function checkPromises(journal: JournalView, options: PromiseOptions = {}): Violation[] {
   const byOrder = groupBy(journal.calls.filter(isSent), (call) => `${call.tenantKey}|${call.backgroundCheckId}`)
   const excused = new Set(options.operatorOrders)

@@ -55,7 +55,7 @@ const orderBody = z.strictObject({
 })
 const cancelBody = z.strictObject({ reason: text })
 
-/** The vendor's side of interface §5: what each call does, and what it answers. */
+/** The vendor's side of docs/vendor-api.md: what each call does, and what it answers. */
 export const operations: Record<
   Exclude<VendorOperation, 'files'>,
   (state: VendorState, call: VendorCall) => VendorAnswer

@@ -67,7 +67,7 @@ export type SandboxVendor = {
   faults(): PlannedFault<VendorFaultMatch>[]
 }
 
-/** A vendor's system on loopback: the other side of interface §5. */
+/** A vendor's system on loopback: the other side of docs/vendor-api.md. */
 export async function startSandboxVendor(given: VendorOptions): Promise<SandboxVendor> {
   const options = { ...given }
   const secret = randomBytes(16).toString('hex')
@@ -161,7 +161,7 @@ function readCapabilities(capabilities: Partial<VendorCapabilities> | 'none'): V
   return capabilities === 'none' ? undefined : { batch: true, changes: true, tripartite: true, ...capabilities }
 }
 
-/** An order as interface §5 writes it. */
+/** An order as docs/vendor-api.md writes it. */
 function showOrder(order: VendorOrder, rotateLinks: boolean) {
   const reports = <T extends { reports?: Array<{ url: string }> }>(part: T): T =>
     rotateLinks && part.reports ? { ...part, reports: part.reports.map(rotate) } : part
