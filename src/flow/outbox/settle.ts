@@ -36,6 +36,7 @@ export interface LastError {
 
 export interface SettledDelivery {
   id: string
+  fence: number
   api: string
   state: string
   seenMsAgo: number
@@ -57,7 +58,13 @@ export async function settleDeliveries(
     const buckets = await readyHeads(sql, lanes)
     await settleOrders(sql, rows, settlements)
     return {
-      settled: rows.map(({ id, api, state, seen_ms_ago }) => ({ id, api, state, seenMsAgo: seen_ms_ago })),
+      settled: rows.map(({ id, fence, api, state, seen_ms_ago }) => ({
+        id,
+        fence,
+        api,
+        state,
+        seenMsAgo: seen_ms_ago,
+      })),
       buckets,
     }
   })
@@ -65,6 +72,7 @@ export async function settleDeliveries(
 
 interface SettledRow {
   id: string
+  fence: number
   api: string
   state: string
   background_check_id: string | null
@@ -96,7 +104,7 @@ const updateSql = `
     AS s (id, fence, background_check_id, state, in_ms, attempt, ambiguous, confirmed, dead_class, last_error, call_ms_ago)
   LEFT JOIN orders o ON o.background_check_id = s.background_check_id
   WHERE d.id = s.id AND d.fence = s.fence AND d.state = 'sending'
-  RETURNING d.id, d.api, d.state, d.background_check_id, d.stage_id,
+  RETURNING d.id, d.fence, d.api, d.state, d.background_check_id, d.stage_id,
     extract(epoch FROM now() - d.seen_at)::float8 * 1000 AS seen_ms_ago`
 
 async function update(sql: Sql, all: readonly Settlement[]): Promise<SettledRow[]> {

@@ -15,7 +15,7 @@ CREATE TABLE "events" (
     "create_time" TEXT NOT NULL,
     "received_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "state" TEXT NOT NULL DEFAULT 'new',
-    "due_at" TIMESTAMPTZ(3) DEFAULT CURRENT_TIMESTAMP,
+    "due_at" TIMESTAMPTZ(6) DEFAULT CURRENT_TIMESTAMP,
     "attempts" INTEGER NOT NULL DEFAULT 0,
     "error" TEXT,
     "settled_at" TIMESTAMPTZ(3),
@@ -98,7 +98,7 @@ CREATE TABLE "vendor_tasks" (
     "subject" TEXT NOT NULL,
     "action" TEXT NOT NULL,
     "tenant_key" TEXT NOT NULL,
-    "due_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "due_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "fence" INTEGER NOT NULL DEFAULT 0,
     "claimed" BOOLEAN NOT NULL DEFAULT false,
     "attempts" INTEGER NOT NULL DEFAULT 0,
@@ -114,7 +114,7 @@ CREATE TABLE "vendor_tasks" (
 CREATE TABLE "poll_schedule" (
     "background_check_id" TEXT NOT NULL,
     "tenant_key" TEXT NOT NULL,
-    "due_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "due_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "interval_ms" INTEGER NOT NULL,
     "fence" INTEGER NOT NULL DEFAULT 0,
     "claimed" BOOLEAN NOT NULL DEFAULT false,
@@ -136,7 +136,7 @@ CREATE TABLE "vendor_nudges" (
 CREATE TABLE "vendor_feeds" (
     "name" TEXT NOT NULL,
     "cursor" TEXT,
-    "lease_until" TIMESTAMPTZ(3),
+    "lease_until" TIMESTAMPTZ(6),
     "fence" INTEGER NOT NULL DEFAULT 0,
     "updated_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
@@ -160,8 +160,8 @@ CREATE TABLE "buckets" (
     "tenant_key" TEXT NOT NULL,
     "api" TEXT NOT NULL,
     "lease_owner" UUID,
-    "lease_until" TIMESTAMPTZ(3),
-    "not_before" TIMESTAMPTZ(3),
+    "lease_until" TIMESTAMPTZ(6),
+    "not_before" TIMESTAMPTZ(6),
     "epoch" TEXT NOT NULL DEFAULT '',
 
     CONSTRAINT "buckets_pkey" PRIMARY KEY ("id")
@@ -181,7 +181,7 @@ CREATE TABLE "deliveries" (
     "stage_id" TEXT,
     "stage_time" BIGINT,
     "state" TEXT NOT NULL DEFAULT 'pending',
-    "due_at" TIMESTAMPTZ(3),
+    "due_at" TIMESTAMPTZ(6),
     "fence" INTEGER NOT NULL DEFAULT 0,
     "attempts" INTEGER NOT NULL DEFAULT 0,
     "recent_calls" INTEGER NOT NULL DEFAULT 0,
@@ -221,7 +221,7 @@ CREATE TABLE "feishu_tokens" (
     "tenant_key" TEXT NOT NULL,
     "token" BYTEA,
     "expires_at" TIMESTAMPTZ(3),
-    "refreshing_until" TIMESTAMPTZ(3),
+    "refreshing_until" TIMESTAMPTZ(6),
 
     CONSTRAINT "feishu_tokens_pkey" PRIMARY KEY ("app_id","tenant_key")
 );
@@ -233,7 +233,7 @@ CREATE TABLE "process_leases" (
     "host" TEXT NOT NULL,
     "pid" INTEGER NOT NULL,
     "started_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    "beat_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "beat_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
     CONSTRAINT "process_leases_pkey" PRIMARY KEY ("name")
 );
