@@ -59,6 +59,18 @@ test('one order that cannot be written down stops neither its neighbours nor the
   ).toBe(1)
 })
 
+test('a feed that cannot be read leaves its orders to polls', async () => {
+  const id = await placeToPoll()
+  const vendor = scriptedVendor()
+  vendor.changes = async () => ({ kind: 'retry', message: 'unreadable', status: 200, ambiguous: false })
+  const { database, sealer, log } = ground
+  const feed = startFeed({ database, sealer, vendor, log, terms, isOffered: () => true, onReady })
+  started.push(feed)
+  const due = `poll_schedule WHERE background_check_id = $1 AND due_at < now() + interval '1 minute'`
+  await eventually(() => count(database, due, [id])).toBe(1)
+  expect(feed.isFollowed()).toBe(false)
+})
+
 test('a poll that read an older state and settles behind the feed undoes nothing', async () => {
   const id = await placeToPoll()
   let answer: (order: VendorOrder) => void = () => undefined

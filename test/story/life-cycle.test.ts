@@ -53,6 +53,6 @@ it('waits for the app ticket of a store app without an attempt, and sends once i
   await running.feishu.untilCalls({ api: 'auth.app_ticket.resend' })
   running.feishu.sendAppTicket(storeApp.appId)
   await eventually(() => running.feishu.order(id).stages.length).toBe(1)
-  const { body } = await running.api('GET', `/v1/orders/${id}`)
-  expect(body['deliveries']).toMatchObject([{ state: 'delivered', attempts: 1 }])
+  const sent = async () => (await running.api('GET', `/v1/orders/${id}`)).body['deliveries']
+  await eventually(sent).toMatchObject([{ state: 'delivered', attempts: 1 }])
 })

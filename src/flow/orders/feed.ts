@@ -27,6 +27,7 @@ const name = 'orders'
 const pageSize = 100
 const leaseMs = 60_000
 const restWithoutMs = 10_000
+const failuresToFallBack = 5
 
 /**
  * Follows the vendor's changes feed, one process at a time. The cursor moves after every order of a page was written
@@ -36,6 +37,7 @@ export function startFeed(options: FeedOptions): Feed {
   const { minMs, maxMs } = options.terms
   let readToEndAt = Number.NEGATIVE_INFINITY
   let held = -1
+  let failures = 0
   const loop = startLoop({
     name: 'vendor-feed',
     everyMs: Math.min(restWithoutMs, minMs),
@@ -44,10 +46,18 @@ export function startFeed(options: FeedOptions): Feed {
     turn: async (signal) => {
       if (!options.isOffered()) return restWithoutMs
       const lease = await takeLease(options.database, held)
-      if (lease === null) return minMs
+      if (lease === null) {
+        if (await isFollowedElsewhere(options.database, minMs)) readToEndAt = performance.now()
+        return minMs
+      }
       held = lease.fence
       const page = await followPage(options, lease, signal)
       if (page === 'end') readToEndAt = performance.now()
+      failures = page === 'failed' ? failures + 1 : 0
+      if (failures === failuresToFallBack) {
+        readToEndAt = Number.NEGATIVE_INFINITY
+        await fallBackToPolls(options)
+      }
       return page === 'more' ? 0 : minMs
     },
   })
@@ -59,6 +69,16 @@ export function startFeed(options: FeedOptions): Feed {
       await endLease(options.database, held)
     },
   }
+}
+
+/** Orders were left to the feed for up to the longest interval: a feed that cannot be read leaves them to polls, soon. */
+async function fallBackToPolls({ database, log, terms }: FeedOptions): Promise<void> {
+  const { rowCount } = await database.pool.query(
+    `UPDATE poll_schedule SET interval_ms = $1::int, due_at = least(due_at, now() + random() * $1::int * interval '1 ms')
+     WHERE NOT claimed`,
+    [terms.minMs],
+  )
+  log.warn({ event: 'feed.fell_back', orders: rowCount }, 'the changes feed cannot be read; orders are polled')
 }
 
 interface Lease {
@@ -74,6 +94,12 @@ async function takeLease({ pool }: Database, held: number): Promise<Lease | null
     [name, leaseMs, held],
   )
   return taken.rows[0] ?? null
+}
+
+/** Another process has the feed and moved its cursor lately. */
+async function isFollowedElsewhere({ pool }: Database, minMs: number): Promise<boolean> {
+  const text = `SELECT 1 FROM vendor_feeds WHERE name = $1 AND updated_at > now() - $2 * interval '1 ms'`
+  return (await pool.query(text, [name, leaseMs + 4 * minMs])).rowCount === 1
 }
 
 async function endLease({ pool }: Database, held: number): Promise<void> {
