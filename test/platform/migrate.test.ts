@@ -1,10 +1,10 @@
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { diffMigrations } from '../../src/platform/database/diff.js'
 import { listMigrations, MIGRATIONS, migrate, pendingMigrations } from '../../src/platform/database/migrate.js'
+import { openPool } from '../../src/platform/database/pool.js'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/embedded/postgres.js'
 import { query } from './embedded-kit.js'
 
@@ -58,7 +58,7 @@ describe('migrate', () => {
     const { folder, schema } = await target({ '1_init': INIT })
     await migrate(server.url, { folder, schema })
     await cp(join(await folderWith({ '2_second': SECOND }), '2_second'), join(folder, '2_second'), { recursive: true })
-    const pool = new pg.Pool({ connectionString: server.url, options: `-c search_path=${schema}` })
+    const pool = openPool({ connectionString: server.url, options: `-c search_path=${schema}` })
     onTestFinished(() => pool.end())
     expect(await pendingMigrations(pool, { folder })).toEqual(['2_second'])
     expect(await migrate(server.url, { folder, schema })).toEqual(['2_second'])

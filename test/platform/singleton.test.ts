@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pg from 'pg'
+import type pg from 'pg'
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
+import { openPool } from '../../src/platform/database/pool.js'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/embedded/postgres.js'
 import { holdSingleton, type SingletonOptions } from '../../src/platform/singleton.js'
 import { until } from './embedded-kit.js'
@@ -18,7 +19,7 @@ let count = 0
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'bgc-singleton-'))
   server = await startEmbeddedPostgres({ dataDir: join(root, 'data') })
-  pool = new pg.Pool({ connectionString: server.url })
+  pool = openPool({ connectionString: server.url })
   // Its sessions close after `end()` has returned, and may see the server go.
   pool.on('error', () => undefined)
   await pool.query(`CREATE TABLE IF NOT EXISTS process_leases (name text PRIMARY KEY, owner uuid NOT NULL,
@@ -112,7 +113,7 @@ it('tells its holder once when another took it, and then leaves the row alone', 
 
 it('keeps the row through an outage of the database', async () => {
   const name = newName()
-  const own = new pg.Pool({ connectionString: server.url, max: 1, application_name: 'outage' })
+  const own = openPool({ connectionString: server.url, max: 1, application_name: 'outage' })
   own.on('error', () => undefined)
   onTestFinished(() => own.end())
   const onLost = vi.fn()

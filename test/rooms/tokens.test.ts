@@ -2,11 +2,12 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pg from 'pg'
+import type pg from 'pg'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { createTokens, type TokenApp } from '../../src/flow/to-feishu/tokens.js'
 import { createTokenStore } from '../../src/flow/to-feishu/tokens-store.js'
 import { createSealer } from '../../src/platform/crypto/sealer.js'
+import { openPool } from '../../src/platform/database/pool.js'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/embedded/postgres.js'
 import { startSandboxFeishu } from '../../src/sandbox/feishu/server.js'
 import { json, type Seen, startPeer } from './feishu-peer.js'
@@ -21,9 +22,7 @@ let pool: pg.Pool
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bgc-tokens-'))
   postgres = await startEmbeddedPostgres({ dataDir: folder })
-  pool = new pg.Pool({ connectionString: postgres.url })
-  // `end` does not wait until the connections are closed, and the server that stops then ends them with an error.
-  pool.on('connect', (client) => client.on('error', () => undefined))
+  pool = openPool({ connectionString: postgres.url })
   await pool.query(`
     CREATE TABLE IF NOT EXISTS feishu_tokens (
       app_id text NOT NULL, tenant_key text NOT NULL, token bytea, expires_at timestamptz, refreshing_until timestamptz,

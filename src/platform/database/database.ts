@@ -4,6 +4,7 @@ import type { Started } from '../lifetime.js'
 import type { Logger } from '../logger.js'
 import { PrismaClient } from './generated/client.js'
 import { readTarget } from './migrate.js'
+import { openPool } from './pool.js'
 
 export type Sql = Pick<pg.ClientBase, 'query'>
 
@@ -35,22 +36,17 @@ export function openDatabase({ url, log, connections = 10 }: DatabaseOptions): D
   // What is acknowledged must be on disk, whatever the server's default says.
   const options = `-c synchronous_commit=on -c search_path=${pg.escapeIdentifier(schema)}`
   const common = { ...connection, application_name: 'bgc-bridge', options }
-  const pool = new pg.Pool({ ...common, max: connections, connectionTimeoutMillis: 10_000, statement_timeout: 30_000 })
-  const intake = new pg.Pool({
-    ...common,
+  const lost = (failure: Error) => log.warn({ event: 'database.connection_lost', err: failure }, 'a connection broke')
+  const limits = { max: connections, connectionTimeoutMillis: 10_000, statement_timeout: 30_000 }
+  const pool = openPool({ ...common, ...limits }, lost)
+  const intakeLimits = {
     max: 2,
     connectionTimeoutMillis: intakeTimeoutMs,
     statement_timeout: intakeTimeoutMs,
     lock_timeout: intakeTimeoutMs,
     query_timeout: intakeTimeoutMs,
-  })
-  for (const each of [pool, intake]) {
-    // A connection that breaks while idle, or while it is being ended, is replaced or gone already; without a listener
-    // it would end the process.
-    const lost = (failure: Error) => log.warn({ event: 'database.connection_lost', err: failure }, 'a connection broke')
-    each.on('error', lost)
-    each.on('connect', (client) => client.on('error', lost))
   }
+  const intake = openPool({ ...common, ...intakeLimits }, lost)
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { schema }) })
   let stopped: Promise<void> | undefined
   return {

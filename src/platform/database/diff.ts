@@ -1,10 +1,10 @@
-import pg from 'pg'
 import { listMigrations, loadMigrations } from './migrate.js'
+import { openPool } from './pool.js'
 import { openSchemaEngine } from './schema-engine.js'
 
 /** The SQL that leads from the migrations to the schema, null when they agree. Works in an empty database, and fills it. */
 export async function diffMigrations(emptyUrl: string, folder: string, datamodel: string): Promise<string | null> {
-  const pool = new pg.Pool({ connectionString: emptyUrl })
+  const pool = openPool({ connectionString: emptyUrl })
   try {
     const engine = await openSchemaEngine(pool, 'public', datamodel)
     const { exitCode, stdout } = await engine.diff({

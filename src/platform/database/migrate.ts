@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
+import { openPool } from './pool.js'
 import { openSchemaEngine, UNFINISHED } from './schema-engine.js'
 
 /**
@@ -73,8 +74,7 @@ async function makeSchema(session: pg.Client, schema: string): Promise<void> {
 }
 
 async function apply(session: pg.Client, target: Target, folder: string, names: string[]): Promise<string[]> {
-  const pool = new pg.Pool({ ...target.connection, max: 2 })
-  pool.on('error', () => undefined)
+  const pool = openPool({ ...target.connection, max: 2 })
   const engine = await openSchemaEngine(pool, target.schema)
   try {
     const migrationsList = await loadMigrations(folder, names)
