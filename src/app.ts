@@ -7,11 +7,15 @@ import { createReceiver } from './flow/from-feishu/receiver.js'
 import { createRefusalWarning } from './flow/from-feishu/refusal-warning.js'
 import { createInbox } from './flow/inbox/accept.js'
 import { startInboxWorker } from './flow/inbox/worker.js'
+import { createKeepers } from './flow/keepers.js'
 import { startVendorSide } from './flow/orders/start.js'
+import type { Keepers } from './flow/outbox/keepers.js'
 import { endForeignClaims } from './flow/take-over.js'
+import { createFeishuAccess, type FeishuAccess } from './flow/to-feishu/access.js'
 import type { Limiter } from './flow/to-feishu/limiter/limiter.js'
 import { memoryLimiter } from './flow/to-feishu/limiter/memory.js'
 import { redisLimiter } from './flow/to-feishu/limiter/redis.js'
+import type { FeishuReads } from './flow/to-feishu/reads.js'
 import { startFeishuSide } from './flow/to-feishu/start.js'
 import type { VendorAdapter } from './flow/vendor/adapter.js'
 import { createApi } from './operate/api/app.js'
@@ -39,6 +43,10 @@ export interface Parts {
   hints: Hints
   limiter: Limiter
   metrics: Metrics
+  /** The rooms that own the lanes of what belongs to no order. */
+  keepers: Keepers
+  /** Questions to Feishu, in any role. */
+  reads: FeishuReads
   redis?: Redis
   random: () => number
   /** After a call to Feishu whose outcome is not known, orders are read after so many ms each (contract §3.11). */
@@ -76,10 +84,10 @@ export async function startApp(config: Config, log: Logger, overrides: Overrides
       await lifetime.start(beTheOnlyOne(database, fail))
       await endForeignClaims(database)
     }
-    const parts = startParts(config, log, database, lifetime, overrides)
+    const { parts, access } = startParts(config, log, database, lifetime, overrides)
     const { ports, ready } = await startDoors(parts, lifetime, () => stopping)
     if (has(config, 'poller')) await startVendorRole(parts, lifetime, overrides)
-    if (has(config, 'sync')) await lifetime.start(startFeishuSide(parts))
+    if (has(config, 'sync')) await lifetime.start(startFeishuSide(parts, access()))
     warnOfLoneRole(config, log)
     log.info({ event: 'app.started', roles: config.roles, ...ports }, 'bgc-bridge is up')
     return {
@@ -129,24 +137,43 @@ function beTheOnlyOne(database: Database, fail: (reason: string) => void): Promi
   })
 }
 
-function startParts(config: Config, log: Logger, database: Database, lifetime: Lifetime, overrides: Overrides): Parts {
+function startParts(config: Config, log: Logger, database: Database, lifetime: Lifetime, overrides: Overrides) {
   const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, log, 'commands')
   if (redis) lifetime.add({ stop: async () => redis.disconnect() })
   const hints =
     overrides.hints ??
     (config.redisUrl === undefined ? createLocalHints() : createBullHints({ redisUrl: config.redisUrl, log }))
-  return {
+  const sealer = createSealer(config.encryptionKeys)
+  const base = {
     config,
     log,
     database,
-    sealer: createSealer(config.encryptionKeys),
+    sealer,
     hints: lifetime.add(hints),
     limiter: overrides.limiter ?? (redis === undefined ? memoryLimiter() : redisLimiter({ redis })),
     metrics: createMetrics(),
+    keepers: createKeepers(sealer),
     ...(redis && { redis }),
     random: overrides.random ?? Math.random,
     lookAfterMs: overrides.lookAfterMs ?? [2000, 10_000, 60_000],
   }
+  const access = lifetime.add(createLazyAccess(base))
+  const parts: Parts = { ...base, reads: access.reads }
+  return { parts, access: access.open }
+}
+
+/** A process without the role `sync` asks Feishu now and then only: the SDK is loaded when it first does. */
+function createLazyAccess(parts: Parameters<typeof createFeishuAccess>[0]) {
+  let made: FeishuAccess | undefined
+  const open = (): FeishuAccess => {
+    made ??= createFeishuAccess(parts)
+    return made
+  }
+  const reads: FeishuReads = {
+    ask: (...question) => open().reads.ask(...question),
+    askWith: (...question) => open().reads.askWith(...question),
+  }
+  return { open, reads, stop: async () => made?.stop() }
 }
 
 /** Every process answers health checks and metrics; the webhook and /v1 belong to receivers. */

@@ -66,6 +66,78 @@ export type OrderBody =
   | { api: 'update_result'; body: ResultBody }
   | { api: 'cancel'; body: CancelBody }
 
+/** A text in the languages of Feishu; each part is optional (contract §3.5). */
+export interface LocalizedText {
+  zh_cn?: string
+  en_us?: string
+}
+
+/** A package or an additional item (contract §3.6). */
+export interface CatalogItem {
+  id: string
+  name: string
+  description?: string
+}
+
+/** A field of the order form (contract §3.5). */
+export interface OrderField {
+  type: string
+  key: string
+  name: LocalizedText
+  is_required: boolean
+  description?: LocalizedText
+  options?: Array<{ key: string; name: LocalizedText }>
+}
+
+/** A field of the form that a customer fills in when binding (contract §3.7). */
+export interface AccountField {
+  key: string
+  name: LocalizedText
+  is_required: boolean
+  description?: LocalizedText
+}
+
+export interface PackagesBody {
+  account_id: string
+  package_list: CatalogItem[]
+  additional_item_list?: CatalogItem[]
+}
+
+/** What is sent to Feishu and belongs to no order. The id of an agreement travels in the path. */
+export type OtherBody =
+  | {
+      api: 'custom_fields.create' | 'custom_fields.batch_update'
+      body: { account_id: string; custom_field_list: OrderField[] }
+    }
+  | { api: 'custom_fields.batch_delete'; body: { account_id: string } }
+  | { api: 'packages.create' | 'packages.batch_update'; body: PackagesBody }
+  | {
+      api: 'packages.batch_delete'
+      body: { account_id: string; package_id_list?: string[]; additional_item_id_list?: string[] }
+    }
+  | {
+      api: 'account_custom_fields.create' | 'account_custom_fields.batch_update'
+      body: { scope: 1 | 2; custom_field_list: AccountField[] }
+    }
+  | { api: 'account_custom_fields.batch_delete'; body: { scope: 1 | 2; custom_field_key_list: string[] } }
+  | { api: 'tripartite_agreements.create'; body: { application_id: string; state: number; create_time: string } }
+  | {
+      api: 'tripartite_agreements.update'
+      body: { tripartite_agreement_id: string; state: number; modify_time: string }
+    }
+  | { api: 'tripartite_agreements.delete'; body: { tripartite_agreement_id: string } }
+
+export type DeliveryBody = OrderBody | OtherBody
+
+/**
+ * Creates that must not be repeated when their outcome is not known: an update of the same set tells whether it is there
+ * (contract §3.11). While a delivery is probed it lies in the bucket of the method that asks.
+ */
+export const probes: Readonly<Partial<Record<string, 'packages.batch_update' | 'custom_fields.batch_update'>>> = {
+  'packages.create': 'packages.batch_update',
+  'custom_fields.create': 'custom_fields.batch_update',
+}
+
 /** States of an order, as /v1 shows them. The last three are ends; `failed` can be led out of. */
 export type OrderState = 'received' | 'ordered' | 'in_progress' | 'reported' | 'completed' | 'canceled' | 'failed'
 
@@ -75,3 +147,5 @@ export type DeliveryState = 'pending' | 'sending' | 'delivered' | 'superseded' |
 export type DeadClass = 'customer' | 'vendor' | 'feishu' | 'ours' | 'unconfirmed'
 
 export const laneOfOrder = (backgroundCheckId: string): string => `order:${backgroundCheckId}`
+export const laneOfAccount = (accountId: string): string => `account:${accountId}`
+export const laneOfAccountFields = (appId: string, tenantKey: string): string => `account_fields:${appId}:${tenantKey}`

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { expect, inject } from 'vitest'
 import type { Parts } from '../../src/app.js'
 import { readConfig } from '../../src/config.js'
+import { createKeepers } from '../../src/flow/keepers.js'
 import { memoryLimiter } from '../../src/flow/to-feishu/limiter/memory.js'
 import { createApi } from '../../src/operate/api/app.js'
 import { createMetrics } from '../../src/operate/metrics.js'
@@ -92,11 +93,13 @@ function makeParts(url: string, apiKeys: string, log: string[], hints: Array<[To
     VENDOR_API_KEY: 'vendor-key',
   })
   const logger = createLogger('debug', { write: (line) => log.push(line) })
+  const sealer = createSealer(config.encryptionKeys)
+  const notHere = () => Promise.reject(new Error('this test asks Feishu nothing'))
   return {
     config,
     log: logger,
     database: openDatabase({ url, log: logger }),
-    sealer: createSealer(config.encryptionKeys),
+    sealer,
     hints: {
       send: (topic, key = '') => hints.push([topic, key]),
       listen: () => undefined,
@@ -104,6 +107,8 @@ function makeParts(url: string, apiKeys: string, log: string[], hints: Array<[To
     },
     limiter: memoryLimiter(),
     metrics: createMetrics(),
+    keepers: createKeepers(sealer),
+    reads: { ask: notHere, askWith: notHere },
     random: Math.random,
     lookAfterMs: [],
   }

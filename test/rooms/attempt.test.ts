@@ -25,6 +25,7 @@ function claimAt(claimedAt: number): Claim {
     ambiguous: false,
     tokensRefused: 0,
     looks: 0,
+    probed: false,
     ageMs: 0,
     othersWait: false,
     orderState: 'reported',
@@ -55,6 +56,7 @@ async function attempt(claim: Claim, reply: FeishuReply, broken: Partial<Attempt
     random: () => 0.5,
     // What a single attempt against these answers has no use for.
     database: undefined as never,
+    reads: undefined as never,
     tokens: undefined as never,
   })
   const slot = { bucket: 'b', name: 'n', turn: 't', askedAt: performance.now() }

@@ -67,6 +67,7 @@ export function lanesOn(ground: Ground, database: Database = ground.database) {
             ...settled,
           }),
         ),
+        { sealer, keepers: [] },
       ),
     /** The processes that hold claims die, and the claims run out. */
     async crash(): Promise<void> {

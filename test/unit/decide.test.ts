@@ -17,6 +17,7 @@ function claimed(more: Partial<Claim> = {}): Claim {
     ambiguous: false,
     tokensRefused: 0,
     looks: 0,
+    probed: false,
     ageMs: 0,
     othersWait: false,
     orderState: 'in_progress',

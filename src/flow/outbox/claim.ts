@@ -24,6 +24,8 @@ export interface Claim {
   tokensRefused: number
   /** How often Feishu was asked whether the last ambiguous attempt took effect. */
   looks: number
+  /** A probe has shown that what is to be created is not there. */
+  probed: boolean
   /** Since the first attempt, without the time that it waited for limits, holds and outages of our own. */
   ageMs: number
   othersWait: boolean
@@ -105,6 +107,7 @@ interface ClaimRow {
   ambiguous: boolean
   tokens_refused: number | null
   looks: number | null
+  probed: boolean | null
   age_ms: number
   others_wait: boolean
   order_state: string | null
@@ -136,6 +139,7 @@ const claimSql = `
   )
   SELECT c.*, (c.last_error ->> 'tokens_refused')::int AS tokens_refused,
     CASE WHEN c.abandoned THEN 0 ELSE (c.last_error ->> 'looks')::int END AS looks,
+    (c.last_error ->> 'probed')::bool AS probed,
     coalesce(extract(epoch FROM now() - c.first_attempt_at)::float8 * 1000 - c.waited_ms, 0)::float8 AS age_ms,
     EXISTS (SELECT 1 FROM deliveries w WHERE w.lane = c.lane AND w.seq > c.seq AND w.state = 'pending') AS others_wait,
     o.state AS order_state, o.data_key
@@ -156,6 +160,7 @@ export async function claimHeads(sql: Sql, bucketId: number, limit: number, leas
     ambiguous: row.ambiguous,
     tokensRefused: row.tokens_refused ?? 0,
     looks: row.looks ?? 0,
+    probed: row.probed ?? false,
     ageMs: row.age_ms,
     othersWait: row.others_wait,
     orderState: row.order_state,

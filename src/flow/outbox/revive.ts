@@ -3,6 +3,8 @@ import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Sql } from '../../platform/database/database.js'
 import { laneOfOrder, type OrderBody } from '../map.js'
 import { addToTimeline } from '../timeline.js'
+import { openOtherBody } from './bodies.js'
+import { type Keepers, keeperOf } from './keepers.js'
 import { lockLane } from './lanes.js'
 import { type LaneDelivery, type OrderLane, putWaiting, readLane } from './put.js'
 
@@ -13,6 +15,8 @@ interface DeadRow {
   lane: string
   state: string
   api: string
+  app_id: string
+  tenant_key: string
   background_check_id: string | null
   body_sealed: Buffer | null
 }
@@ -21,14 +25,14 @@ interface DeadRow {
  * Sends a dead delivery again, at an operator's word: it goes back into its lane behind whatever had an attempt and
  * before whatever had none. A stage that later ones overtook gets a later `stage_time`, since Feishu takes no earlier one.
  */
-export async function reviveDelivery(sql: Sql, sealer: Sealer, id: string): Promise<Revived> {
+export async function reviveDelivery(sql: Sql, sealer: Sealer, keepers: Keepers, id: string): Promise<Revived> {
   const found = await sql.query<DeadRow>(
-    'SELECT lane, state, api, background_check_id, body_sealed FROM deliveries WHERE id = $1',
+    'SELECT lane, state, api, app_id, tenant_key, background_check_id, body_sealed FROM deliveries WHERE id = $1',
     [id],
   )
   const row = found.rows[0]
   if (row === undefined) return { kind: 'unknown' }
-  if (row.background_check_id === null) return refused('only deliveries of an order can be sent again')
+  if (row.background_check_id === null) return reviveOther(sql, sealer, keepers, id, row)
   const lane = await lockOrderLane(sql, sealer, row.background_check_id)
   if (typeof lane === 'string') return refused(lane)
   const deliveries = await readLane(sql, lane)
@@ -38,6 +42,19 @@ export async function reviveDelivery(sql: Sql, sealer: Sealer, id: string): Prom
   if (closing)
     return refused(`the ${closing.content.api} after it is ${closing.state}, and Feishu takes nothing behind that`)
   return { kind: 'revived', buckets: await putBack(sql, lane, deliveries, dead) }
+}
+
+/** What belongs to no order goes back by the rules of its room. */
+async function reviveOther(sql: Sql, sealer: Sealer, keepers: Keepers, id: string, row: DeadRow): Promise<Revived> {
+  const { lane, app_id: appId, tenant_key: tenantKey } = row
+  const keeper = keeperOf(keepers, lane)
+  if (keeper === undefined || row.body_sealed === null) return refused('nothing of it is left to send')
+  await lockLane(sql, lane)
+  const found = await sql.query<{ state: string }>('SELECT state FROM deliveries WHERE id = $1 FOR UPDATE', [id])
+  const state = found.rows[0]?.state ?? row.state
+  if (state !== 'dead') return refused(`it is not dead, it is ${state}`)
+  const content = openOtherBody(sealer, lane, row.api, row.body_sealed)
+  return keeper.revive(sql, { id, lane, appId, tenantKey, content })
 }
 
 /** Feishu has, or may have by the time this one is sent, the end of the order. */

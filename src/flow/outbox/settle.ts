@@ -1,7 +1,10 @@
 import type { Database, Sql } from '../../platform/database/database.js'
 import type { DeadClass } from '../map.js'
 import { addToTimeline, type TimelineEntry } from '../timeline.js'
+import { markHeld, markNotHeld } from './approval.js'
 import { lockLanes, readyHeads } from './lanes.js'
+import { type OtherParts, type OtherRow, tellKeepers } from './settle-other.js'
+import { supersedeBehindEnds, supersedeStoppedResults } from './supersede.js'
 
 /** What became of a claim. */
 export type Settlement = Settled & {
@@ -15,11 +18,18 @@ export type Settlement = Settled & {
 }
 
 export type Settled =
-  | { to: 'delivered'; confirmed: boolean; heldForApproval: boolean }
+  | { to: 'delivered'; confirmed: boolean; heldForApproval: boolean; answer?: { id: string } }
   | { to: 'superseded' }
   | { to: 'dead'; class: DeadClass }
   /** `attempt` 0: waiting for a limit, a token or a hold is not an attempt. */
-  | { to: 'pending'; inMs: number; attempt: 0 | 1; ambiguous: boolean }
+  | { to: 'pending'; inMs: number; attempt: 0 | 1; ambiguous: boolean; move?: Move }
+
+/** Goes on in the bucket of another method: to be probed, or back to be created, since nothing of it is there. */
+export interface Move {
+  toBucketOf: string
+  /** No earlier attempt took effect. */
+  clears: boolean
+}
 
 /** Codes, paths and types of the last failure, never values. */
 export interface LastError {
@@ -32,6 +42,8 @@ export interface LastError {
   tokens_refused?: number
   /** How often Feishu was asked whether the attempt before took effect. */
   looks?: number
+  /** A probe has shown that the set is not there. */
+  probed?: boolean
 }
 
 export interface SettledDelivery {
@@ -50,12 +62,16 @@ export interface SettledDelivery {
 export async function settleDeliveries(
   database: Database,
   settlements: readonly Settlement[],
+  other: OtherParts,
 ): Promise<{ settled: SettledDelivery[]; buckets: number[] }> {
   const lanes = [...new Set(settlements.map((each) => each.lane))]
   return database.transaction(async (sql) => {
     await lockLanes(sql, lanes)
+    await makeBucketsToMoveTo(sql, settlements)
     const rows = await update(sql, settlements)
-    const buckets = await readyHeads(sql, lanes)
+    await tellKeepers(sql, other, rows.filter(isOther), settlements)
+    await endLanes(sql, rows)
+    const buckets = [...(await readyHeads(sql, lanes)), ...movedTo(rows, settlements)]
     await settleOrders(sql, rows, settlements)
     return {
       settled: rows.map(({ id, fence, api, state, seen_ms_ago }) => ({
@@ -70,14 +86,24 @@ export async function settleDeliveries(
   })
 }
 
-interface SettledRow {
-  id: string
+interface SettledRow extends OtherRow {
   fence: number
-  api: string
-  state: string
+  bucket_id: number
   background_check_id: string | null
   stage_id: string | null
   seen_ms_ago: number
+}
+
+const isOther = (row: SettledRow) => row.background_check_id === null
+
+/** What an operator's cancel makes of its lane, or loses to a result that was under way when it came. */
+async function endLanes(sql: Sql, rows: readonly SettledRow[]): Promise<void> {
+  const results = rows.filter((row) => row.api === 'update_result')
+  const ended = rows.filter((row) => row.api === 'cancel' || row.api === 'update_result')
+  const lanesOf = (these: readonly SettledRow[], state: string) =>
+    these.filter((row) => row.state === state).map((row) => row.lane)
+  await supersedeBehindEnds(sql, lanesOf(ended, 'delivered'))
+  await supersedeStoppedResults(sql, lanesOf(results, 'pending'))
 }
 
 /** Feishu refused it because the order was over, and the customer's cancel came while the call was under way. */
@@ -90,7 +116,9 @@ const updateSql = `
     settled_at = CASE WHEN s.state = 'pending' AND o.state IS DISTINCT FROM 'canceled' THEN NULL ELSE now() END,
     attempts = d.attempts + s.attempt,
     waited_ms = d.waited_ms + CASE WHEN s.attempt = 0 AND d.first_attempt_at IS NOT NULL THEN s.in_ms::bigint ELSE 0 END,
-    ambiguous = d.ambiguous OR s.ambiguous,
+    ambiguous = (d.ambiguous AND NOT s.clears) OR s.ambiguous,
+    bucket_id = CASE WHEN s.move_to IS NULL THEN d.bucket_id ELSE
+      (SELECT b.id FROM buckets b WHERE b.app_id = d.app_id AND b.tenant_key = d.tenant_key AND b.api = s.move_to) END,
     confirmed = s.confirmed,
     dead_class = CASE WHEN o.state = 'canceled' AND ${refusedAsOver} THEN NULL ELSE s.dead_class END,
     last_error = CASE WHEN s.state = 'pending' THEN coalesce(s.last_error, d.last_error) ELSE s.last_error END,
@@ -100,11 +128,13 @@ const updateSql = `
       WHEN d.last_call_at > now() - interval '61 s' THEN d.recent_calls + 1 ELSE 1 END,
     last_call_at = CASE WHEN s.call_ms_ago IS NULL THEN d.last_call_at ELSE now() - s.call_ms_ago * interval '1 ms' END
   FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::float8[], $6::int[], $7::bool[], $8::bool[], $9::text[],
-      $10::jsonb[], $11::float8[])
-    AS s (id, fence, background_check_id, state, in_ms, attempt, ambiguous, confirmed, dead_class, last_error, call_ms_ago)
+      $10::jsonb[], $11::float8[], $12::text[], $13::bool[])
+    AS s (id, fence, background_check_id, state, in_ms, attempt, ambiguous, confirmed, dead_class, last_error, call_ms_ago,
+      move_to, clears)
   LEFT JOIN orders o ON o.background_check_id = s.background_check_id
   WHERE d.id = s.id AND d.fence = s.fence AND d.state = 'sending'
-  RETURNING d.id, d.fence, d.api, d.state, d.background_check_id, d.stage_id,
+  RETURNING d.id, d.fence, d.lane, d.api, d.state, d.app_id, d.tenant_key, d.bucket_id, d.background_check_id, d.stage_id,
+    d.dead_class, d.confirmed, CASE WHEN d.background_check_id IS NULL THEN d.body_sealed END AS body_sealed,
     extract(epoch FROM now() - d.seen_at)::float8 * 1000 AS seen_ms_ago`
 
 async function update(sql: Sql, all: readonly Settlement[]): Promise<SettledRow[]> {
@@ -123,9 +153,34 @@ async function update(sql: Sql, all: readonly Settlement[]): Promise<SettledRow[
       all.map((each) => (each.to === 'dead' ? each.class : null)),
       all.map((each) => (each.lastError === null ? null : JSON.stringify(each.lastError))),
       all.map((each) => each.callMsAgo),
+      all.map((each) => moveOf(each)?.toBucketOf ?? null),
+      all.map((each) => moveOf(each)?.clears ?? false),
     ],
   })
   return updated.rows
+}
+
+function moveOf(settlement: Settlement): Move | undefined {
+  return settlement.to === 'pending' ? settlement.move : undefined
+}
+
+async function makeBucketsToMoveTo(sql: Sql, settlements: readonly Settlement[]): Promise<void> {
+  const moving = settlements.flatMap((each) => {
+    const move = moveOf(each)
+    return move === undefined ? [] : [{ id: each.id, api: move.toBucketOf }]
+  })
+  if (moving.length === 0) return
+  await sql.query(
+    `INSERT INTO buckets (app_id, tenant_key, api)
+     SELECT DISTINCT d.app_id, d.tenant_key, m.api FROM unnest($1::bigint[], $2::text[]) AS m (id, api) JOIN deliveries d USING (id)
+     ON CONFLICT DO NOTHING`,
+    [moving.map((each) => each.id), moving.map((each) => each.api)],
+  )
+}
+
+function movedTo(rows: readonly SettledRow[], settlements: readonly Settlement[]): number[] {
+  const moved = new Set(settlements.filter((each) => moveOf(each) !== undefined).map((each) => each.id))
+  return [...new Set(rows.filter((row) => moved.has(row.id)).map((row) => row.bucket_id))]
 }
 
 /** What settled deliveries make of their orders; the caller holds the lanes, so no cancel comes in between. */
@@ -144,6 +199,7 @@ async function settleOrders(sql: Sql, rows: readonly SettledRow[], settlements: 
   )
   await endOrders(sql, results.filter(isHeld), 'reported')
   await endOrders(sql, of('delivered', 'cancel'), 'canceled')
+  await settleApprovals(sql, rows, byId)
   await flagDead(
     sql,
     rows.filter((row) => row.state === 'dead'),
@@ -154,12 +210,27 @@ async function settleOrders(sql: Sql, rows: readonly SettledRow[], settlements: 
   )
 }
 
+/** What the refusal of a result that was sent again tells about the one before it (contract §3.10). */
+async function settleApprovals(
+  sql: Sql,
+  rows: readonly SettledRow[],
+  byId: ReadonlyMap<string, Settlement>,
+): Promise<void> {
+  for (const { id, api, state, background_check_id } of rows) {
+    const code = byId.get(id)?.lastError?.code
+    if (api !== 'update_result' || background_check_id === null) continue
+    if (state === 'pending' && code === 1002863) await markHeld(sql, background_check_id, { delivery_id: id })
+    if (state === 'dead' && code === 1002858) await markNotHeld(sql, background_check_id)
+  }
+}
+
 /** Sorted, since two settlements may share orders with a cancel; the lane comes first everywhere. */
 async function endOrders(sql: Sql, rows: readonly SettledRow[], state: string): Promise<void> {
   const ids = rows.flatMap((row) => row.background_check_id ?? [])
   if (ids.length === 0) return
   await sql.query(
-    `UPDATE orders SET state = $2, updated_at = now() WHERE background_check_id IN (
+    `UPDATE orders SET state = $2, failure = NULL, attention = array_remove(attention, 'failed'), updated_at = now()
+     WHERE background_check_id IN (
        SELECT background_check_id FROM orders WHERE background_check_id = ANY($1) AND state <> 'canceled'
        ORDER BY background_check_id FOR UPDATE)`,
     [ids, state],

@@ -2,15 +2,18 @@ import { openDataKey } from '../../platform/crypto/data-key.js'
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Database } from '../../platform/database/database.js'
 import type { Logger } from '../../platform/logger.js'
-import type { OrderBody } from '../map.js'
-import { openBody } from '../outbox/bodies.js'
+import { type DeliveryBody, type OrderBody, probes } from '../map.js'
+import { openBody, openOtherBody } from '../outbox/bodies.js'
 import type { Bucket, Claim } from '../outbox/claim.js'
 import type { Settlement } from '../outbox/settle.js'
-import type { FeishuClient } from './client.js'
-import { type Aside, apiOf, type Decision, decide, type RetryTerms } from './decide.js'
+import { adopt } from './adopt.js'
+import type { FeishuApi } from './apis.js'
+import type { FeishuClient, FeishuRequest } from './client.js'
+import { type Aside, type Decision, decide, type RetryTerms } from './decide.js'
 import { hold } from './holds.js'
 import { isFresh, type Slot, type SlotReturn } from './limiter/limiter.js'
 import type { LookUps, Seen } from './look-up.js'
+import type { FeishuReads } from './reads.js'
 import type { FeishuReply } from './reply.js'
 import type { SlotSource } from './slots.js'
 import type { Tokens } from './tokens.js'
@@ -21,6 +24,7 @@ export interface AttemptOptions {
   log: Logger
   tokens: Tokens
   slots: SlotSource
+  reads: FeishuReads
   lookUps: LookUps
   /** After an attempt whose outcome is not known, Feishu is asked after so many ms each, then it is sent again. */
   lookAfterMs: readonly number[]
@@ -54,14 +58,16 @@ export interface Attempts {
 
 export function createAttempts(bucket: Bucket, options: AttemptOptions): Attempts {
   const { lookUps, lookAfterMs } = options
-  const mayLook = () => lookAfterMs.length > 0 && lookUps.mayLook(bucket.appId, bucket.tenantKey)
+  const mayLook = (claim: Claim) =>
+    claim.backgroundCheckId !== null && lookAfterMs.length > 0 && lookUps.mayLook(bucket.appId, bucket.tenantKey)
   return {
     send: async (claim, slot, token, slowDowns) => {
       const started = performance.now()
       const reply = await call(bucket, options, claim, slot, token)
       const answeredAt = performance.now()
-      const decided = decide(claim, reply, options.retry, slowDowns, options.random())
-      const decision = mayLook() ? lookFirst(decided, lookAfterMs[0] ?? 0) : decided
+      const isProbe = claim.api !== bucket.api
+      const decided = decide(claim, reply, options.retry, slowDowns, options.random(), isProbe)
+      const decision = mayLook(claim) ? lookFirst(decided, lookAfterMs[0] ?? 0) : decided
       report(bucket, options, claim, reply, decision, answeredAt - started)
       giveBack(options, slot, reply, answeredAt)
       await doAside(bucket, options, decision, token).catch((failure: unknown) => {
@@ -73,13 +79,15 @@ export function createAttempts(bucket: Bucket, options: AttemptOptions): Attempt
       })
       const called = reply.kind === 'answer' || reply.kind === 'lost'
       const callMsAgo = called ? performance.now() - answeredAt : null
-      await options.settle({ ...idsOf(claim), ...decision.settled, lastError: decision.lastError, callMsAgo })
+      const adopted = decision.aside.kind === 'adopt' ? await adoptAgreement(bucket, options, claim, token) : null
+      const settled = adopted ?? { ...decision.settled, lastError: decision.lastError }
+      await options.settle({ ...idsOf(claim), ...settled, callMsAgo })
       return decision.aside
     },
     canOpen: (claim) => isOpenable(claim, options),
-    wantsLook: (claim) => claim.ambiguous && claim.looks < lookAfterMs.length && mayLook(),
+    wantsLook: (claim) => claim.ambiguous && claim.looks < lookAfterMs.length && mayLook(claim),
     look: async (claim, token) => {
-      const content = bodyOf(claim, options.sealer)
+      const content = orderBodyOf(claim, options.sealer)
       const seen = await lookUps.look(bucket, content, content.body.background_check_id, token)
       const line = { event: 'feishu.look', ...idsForLog(bucket, claim), look: claim.looks + 1, seen }
       options.log.info(line, 'looked whether an attempt took effect')
@@ -119,12 +127,31 @@ async function call(
   slot: Slot,
   token: string,
 ): Promise<FeishuReply> {
-  const { body } = bodyOf(claim, options.sealer)
+  const content = bodyOf(claim, options.sealer)
   // A claim that is over may be somebody else's: what is written later than this could end after its lease.
   const mayWrite = () => isFresh(slot, performance.now()) && performance.now() < claim.claimedAt + options.claimSlackMs
   // A call that began is not broken off by a stop: it ends by its timeout and settles.
   const signal = new AbortController().signal
-  return options.clientOf(bucket.appId).call({ api: apiOf(claim), body: { ...body } }, { token, signal, mayWrite })
+  return options.clientOf(bucket.appId).call(requestOf(bucket, content), { token, signal, mayWrite })
+}
+
+/** What lies in the bucket of another method is sent by that one: the same set, to ask whether it is there. */
+function requestOf(bucket: Bucket, { api, body }: DeliveryBody): FeishuRequest {
+  if ('tripartite_agreement_id' in body) {
+    const { tripartite_agreement_id: id, ...rest } = body
+    return { api, path: { id }, ...(api === 'tripartite_agreements.update' && { body: rest }) }
+  }
+  const probe: FeishuApi | undefined = bucket.api === api ? undefined : probes[api]
+  return { api: probe ?? api, body: { ...body } }
+}
+
+/** The agreement is there: reading its id, with a call of its own, is what was asked for. `null`: not read, try again. */
+async function adoptAgreement(bucket: Bucket, options: AttemptOptions, claim: Claim, token: string) {
+  const { api, body } = bodyOf(claim, options.sealer)
+  if (api !== 'tripartite_agreements.create') return null
+  const id = await adopt(options.reads, bucket, body.application_id, token)
+  if (id === null) return null
+  return { to: 'delivered', confirmed: true, heldForApproval: false, answer: { id }, lastError: null } as const
 }
 
 /** A call without an answer keeps its slot until it cannot arrive any more. */
@@ -198,7 +225,14 @@ function isOpenable(claim: Claim, { sealer, log }: AttemptOptions): boolean {
   }
 }
 
-function bodyOf({ backgroundCheckId, dataKey, lane, api, bodySealed }: Claim, sealer: Sealer): OrderBody {
+function bodyOf(claim: Claim, sealer: Sealer): DeliveryBody {
+  const { backgroundCheckId, lane, api, bodySealed } = claim
+  if (backgroundCheckId !== null) return orderBodyOf(claim, sealer)
+  if (bodySealed === null) throw new Error(`${lane}: nothing to send`)
+  return openOtherBody(sealer, lane, api, bodySealed)
+}
+
+function orderBodyOf({ backgroundCheckId, dataKey, lane, api, bodySealed }: Claim, sealer: Sealer): OrderBody {
   if (backgroundCheckId === null || dataKey === null || bodySealed === null) throw new Error(`${lane}: nothing to send`)
   return openBody(openDataKey(sealer, backgroundCheckId, dataKey), lane, api, bodySealed)
 }

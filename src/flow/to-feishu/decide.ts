@@ -1,7 +1,8 @@
+import { probes } from '../map.js'
 import type { Claim } from '../outbox/claim.js'
-import type { LastError, Settled } from '../outbox/settle.js'
+import type { LastError, Move, Settled } from '../outbox/settle.js'
 import type { FeishuApi } from './apis.js'
-import { type Outcome, settle, settleExpired } from './outcomes.js'
+import { type Outcome, type Settling, settle, settleExpired, settleProbe } from './outcomes.js'
 import type { FeishuReply } from './reply.js'
 import { retryDelayMs } from './retry.js'
 
@@ -17,6 +18,8 @@ export type Aside =
   | { kind: 'slow_down'; resetMs: number }
   | { kind: 'evict_token'; alsoAppToken: boolean }
   | { kind: 'hold'; scope: 'tenant' | 'app' | 'method'; code: number; reason: string }
+  /** The agreement exists: when a read tells its id, that is the delivery. */
+  | { kind: 'adopt' }
 
 export interface Decision {
   settled: Settled
@@ -29,40 +32,55 @@ const partForHeads = 12
 /** A delivery that waits for a slot can meet more than one token that was taken back meanwhile. */
 const mostTokens = 3
 
-/** What one reply means for one claim: the table of outcomes, the backoff and the age put together. Pure. */
+/**
+ * What one reply means for one claim: the table of outcomes, the backoff and the age put together; `isProbe` when the
+ * call asked whether what is to be created is there. Pure.
+ */
 export function decide(
   claim: Claim,
   reply: FeishuReply,
   terms: RetryTerms,
   slowDowns: number,
   random: number,
+  isProbe = false,
 ): Decision {
-  const attempts = claim.attempts + 1
-  const outcome = settle({
+  const input = {
     api: apiOf(claim),
     reply,
-    attempts,
+    attempts: claim.attempts + 1,
     wasAmbiguous: claim.ambiguous,
     orderEndedHere: claim.orderState === 'completed' || claim.orderState === 'canceled',
     cancelKnown: claim.orderState === 'canceled',
     tokenWasRefreshed: claim.tokensRefused >= mostTokens,
+    probed: claim.probed,
     slowDowns,
     random,
-  })
+  }
+  const outcome = isProbe && isProbed(input) ? settleProbe(input) : settle(input)
   return fromOutcome(outcome, claim, reply, terms, random)
 }
 
+function isProbed(input: Settling): input is Settling & { api: 'packages.create' | 'custom_fields.create' } {
+  return probes[input.api] !== undefined
+}
+
 function fromOutcome(outcome: Outcome, claim: Claim, reply: FeishuReply, terms: RetryTerms, random: number): Decision {
+  const probed = claim.probed ? { probed: true } : {}
   const failed = (settled: Settled, reason: string, aside: Aside = { kind: 'none' }): Decision => ({
     settled,
-    lastError: { ...factsOf(reply), ...(settled.to === 'dead' && { class: settled.class }), reason },
+    lastError: { ...factsOf(reply), ...(settled.to === 'dead' && { class: settled.class }), ...probed, reason },
     aside,
   })
   const notAnAttempt = (inMs: number): Settled => ({ to: 'pending', inMs, attempt: 0, ambiguous: false })
   switch (outcome.kind) {
     case 'delivered': {
       const { confirmed, heldForApproval = false } = outcome
-      return { settled: { to: 'delivered', confirmed, heldForApproval }, lastError: null, aside: { kind: 'none' } }
+      const answer = createdIn(claim, reply)
+      return {
+        settled: { to: 'delivered', confirmed, heldForApproval, ...(answer && { answer }) },
+        lastError: null,
+        aside: { kind: 'none' },
+      }
     }
     case 'superseded':
       return failed({ to: 'superseded' }, outcome.reason)
@@ -82,17 +100,44 @@ function fromOutcome(outcome: Outcome, claim: Claim, reply: FeishuReply, terms: 
       })
       return {
         ...decision,
-        lastError: { ...factsOf(reply), reason: outcome.reason, tokens_refused: claim.tokensRefused + 1 },
+        lastError: { ...factsOf(reply), ...probed, reason: outcome.reason, tokens_refused: claim.tokensRefused + 1 },
       }
     }
     case 'retry':
       if (outcome.notAnAttempt) return failed(notAnAttempt(0), outcome.reason)
       return failed(laterOrDead(outcome, claim, reply, terms, random), outcome.reason)
-    case 'probe':
+    case 'probe': {
+      const later = laterOrDead({ ...outcome, kind: 'retry' }, claim, reply, terms, random)
+      return failed(moved(later, { toBucketOf: outcome.with, clears: false }), outcome.reason)
+    }
+    case 'create_again': {
+      const decision = failed(
+        { to: 'pending', inMs: 0, attempt: 1, ambiguous: false, move: { toBucketOf: claim.api, clears: true } },
+        outcome.reason,
+      )
+      return { ...decision, lastError: { ...factsOf(reply), reason: outcome.reason, probed: true } }
+    }
     case 'adopt':
-    case 'create_again':
-      throw new Error(`the outcome ${outcome.kind} belongs to no call for an order`)
+      return failed(
+        laterOrDead({ ...outcome, kind: 'retry', ambiguous: false }, claim, reply, terms, random),
+        outcome.reason,
+        {
+          kind: 'adopt',
+        },
+      )
   }
+}
+
+function moved(settled: Settled, move: Move): Settled {
+  return settled.to === 'pending' ? { ...settled, move } : settled
+}
+
+/** The id that Feishu gave to an agreement. */
+function createdIn(claim: Claim, reply: FeishuReply): { id: string } | undefined {
+  if (claim.api !== 'tripartite_agreements.create' || reply.kind !== 'answer') return undefined
+  const { data } = reply
+  const id = typeof data === 'object' && data !== null && 'id' in data ? data.id : undefined
+  return typeof id === 'string' ? { id } : undefined
 }
 
 function laterOrDead(

@@ -1,3 +1,4 @@
+import { probes } from '../map.js'
 import { type FeishuApi, isRead } from './apis.js'
 import { type DeadClass, isGateway, isRefusal, type OutcomeRow, type Verdict } from './outcome-row.js'
 import { outcomeRows } from './outcome-rows.js'
@@ -122,11 +123,6 @@ function retry(verdict: Verdict & { kind: 'retry' }, reason: string, input: Sett
   if (input.attempts >= limit && atLimit !== undefined && atLimit !== 'delivered') return died(atLimit, reason)
   if (ambiguous) return repeatLater(input.api, reason)
   return { kind: 'retry', ambiguous, ...(minDelayMs === undefined ? {} : { minDelayMs }), reason }
-}
-
-const probes: Partial<Record<FeishuApi, ProbeApi>> = {
-  'packages.create': 'packages.batch_update',
-  'custom_fields.create': 'custom_fields.batch_update',
 }
 
 /** After an attempt that may have taken effect; §3.11 rule 2 says by which call. */

@@ -1,3 +1,4 @@
+import { probes } from '../map.js'
 import { type Bucket, type Claim, claimHeads } from '../outbox/claim.js'
 import { type AttemptOptions, type Attempts, createAttempts, idsOf } from './attempt.js'
 import { hold } from './holds.js'
@@ -141,7 +142,10 @@ export class Pump {
   /** What was erased or canceled while it waited is not sent, nor what no key opens. */
   async #setAside(claims: readonly Claim[]): Promise<Claim[]> {
     const gone = claims.filter(
-      (claim) => claim.bodySealed === null || claim.dataKey === null || claim.orderState === 'canceled',
+      (claim) =>
+        claim.bodySealed === null ||
+        (claim.backgroundCheckId !== null && claim.dataKey === null) ||
+        claim.orderState === 'canceled',
     )
     const lastError = { reason: 'the order was canceled or erased while this waited' }
     await Promise.all(
@@ -155,7 +159,14 @@ export class Pump {
       lastError: { reason: 'its content cannot be opened' },
     } as const
     await Promise.all(sealed.map((claim) => this.#options.settle({ ...idsOf(claim), ...unreadable })))
-    return claims.filter((claim) => !gone.includes(claim) && !sealed.includes(claim))
+    const toProbe = claims.filter((claim) => !gone.includes(claim) && !sealed.includes(claim) && this.#mustProbe(claim))
+    await Promise.all(toProbe.map((claim) => this.#options.settle({ ...idsOf(claim), ...moveToProbe(claim) })))
+    return claims.filter((claim) => ![...gone, ...sealed, ...toProbe].includes(claim))
+  }
+
+  /** Its process died in a create: whether that took effect is asked by another method, in whose bucket it goes on. */
+  #mustProbe(claim: Claim): boolean {
+    return claim.ambiguous && probes[claim.api] !== undefined && this.#bucket.api === claim.api
   }
 
   /** A token and slots; when either cannot be had, nothing of it was an attempt and the bucket rests. */
@@ -247,4 +258,16 @@ export class Pump {
       }
     })
   }
+}
+
+function moveToProbe(claim: Claim) {
+  return {
+    to: 'pending',
+    inMs: 0,
+    attempt: 0,
+    ambiguous: true,
+    callMsAgo: null,
+    lastError: { reason: 'an earlier attempt may have taken effect' },
+    move: { toBucketOf: probes[claim.api] ?? claim.api, clears: false },
+  } as const
 }

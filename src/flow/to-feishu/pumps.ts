@@ -3,6 +3,7 @@ import { setTimeout as setTimeoutAsync } from 'node:timers/promises'
 import { createBatcher } from '../../platform/batcher.js'
 import { type Loop, startLoop } from '../../platform/loop.js'
 import { type Bucket, leaseDueBuckets, releaseBucket, renewBuckets } from '../outbox/claim.js'
+import type { Keepers } from '../outbox/keepers.js'
 import { type SettledDelivery, type Settlement, settleDeliveries } from '../outbox/settle.js'
 import type { Limiter, RateWindow, SlotReturn } from './limiter/limiter.js'
 import { Pump, type PumpOptions } from './pump.js'
@@ -16,6 +17,7 @@ import { Pump, type PumpOptions } from './pump.js'
 export interface PumpsOptions
   extends Omit<PumpOptions, 'settle' | 'giveBack' | 'windows' | 'slowDowns' | 'claimSlackMs'> {
   limiter: Limiter
+  keepers: Keepers
   windowsOf: (api: string) => readonly RateWindow[]
   /** Called with buckets that got something to do. */
   onReady: (buckets: readonly number[]) => void
@@ -175,11 +177,11 @@ function aged(back: SlotReturn, ms: number): SlotReturn {
  * What Feishu answered must not be forgotten because PostgreSQL is away for a moment: it would be sent again. Tried
  * while the claims hold.
  */
-async function settleThroughOutages({ database, log }: PumpsOptions, batch: Settlement[]) {
+async function settleThroughOutages({ database, sealer, keepers, log }: PumpsOptions, batch: Settlement[]) {
   const until = performance.now() + settleWithinMs
   for (;;) {
     try {
-      return await settleDeliveries(database, batch)
+      return await settleDeliveries(database, batch, { sealer, keepers })
     } catch (failure) {
       if (performance.now() > until) throw failure
       log.warn({ event: 'settle.again', deliveries: batch.length, err: failure }, 'settlements are tried again')

@@ -57,8 +57,8 @@ const retryMany = route({
   },
 })
 
-async function revive({ database, sealer, hints }: Parts, id: string): Promise<Revived> {
-  const revived = await database.transaction((sql) => reviveDelivery(sql, sealer, id))
+async function revive({ database, sealer, keepers, hints }: Parts, id: string): Promise<Revived> {
+  const revived = await database.transaction((sql) => reviveDelivery(sql, sealer, keepers, id))
   if (revived.kind === 'revived') {
     for (const bucket of revived.buckets) hints.send('pump', String(bucket))
   }

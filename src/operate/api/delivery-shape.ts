@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Parts } from '../../app.js'
 import { keyOfOrder } from '../../flow/orders/keys.js'
-import { openBody } from '../../flow/outbox/bodies.js'
+import { openBody, openOtherBody } from '../../flow/outbox/bodies.js'
 import type { Prisma } from '../../platform/database/generated/client.js'
 import { masked } from './masking.js'
 import { given, timeOf } from './shapes.js'
@@ -93,9 +93,11 @@ async function dataKeys({ database }: Parts, rows: readonly Row[]): Promise<Data
 function openRequest({ sealer, log }: Parts, row: Row, keys: DataKeys): object | null {
   const { lane, api, backgroundCheckId: id, bodySealed } = row
   const wrapped = id === null ? null : keys.get(id)
-  if (bodySealed === null || id === null || !wrapped) return null
+  if (bodySealed === null || (id !== null && !wrapped)) return null
+  const sealed = Buffer.from(bodySealed)
   try {
-    return openBody(keyOfOrder(sealer, id, Buffer.from(wrapped)), lane, api, Buffer.from(bodySealed)).body
+    if (id === null || !wrapped) return openOtherBody(sealer, lane, api, sealed).body
+    return openBody(keyOfOrder(sealer, id, Buffer.from(wrapped)), lane, api, sealed).body
   } catch (failure) {
     // One row that does not open must not hide its neighbours, nor its own state.
     log.warn({ event: 'delivery.unreadable', delivery_id: String(row.id), err: failure }, 'a request does not open')

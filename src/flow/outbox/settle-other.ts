@@ -1,0 +1,64 @@
+import { SealError, type Sealer } from '../../platform/crypto/sealer.js'
+import type { Sql } from '../../platform/database/database.js'
+import type { DeadClass, OtherBody } from '../map.js'
+import { openOtherBody } from './bodies.js'
+import { type Keepers, keeperOf, type SettledOther } from './keepers.js'
+
+/** What the settlement of deliveries needs for those that belong to no order. */
+export interface OtherParts {
+  sealer: Sealer
+  keepers: Keepers
+}
+
+/** A settled delivery as its row tells it. */
+export interface OtherRow {
+  id: string
+  lane: string
+  api: string
+  app_id: string
+  tenant_key: string
+  state: string
+  dead_class: DeadClass | null
+  confirmed: boolean
+  body_sealed: Buffer | null
+}
+
+interface Settled {
+  id: string
+  to: string
+  answer?: { id: string }
+}
+
+/** Tells the rooms what became of their deliveries, those of one lane together. */
+export async function tellKeepers(
+  sql: Sql,
+  { sealer, keepers }: OtherParts,
+  rows: readonly OtherRow[],
+  settlements: readonly Settled[],
+): Promise<void> {
+  const answers = new Map(settlements.map((each) => [each.id, each.answer ?? null]))
+  const settled = rows.flatMap((row) => settledOf(sealer, row, answers.get(row.id) ?? null))
+  for (const keeper of keepers) {
+    const its = settled.filter((each) => keeperOf(keepers, each.lane) === keeper)
+    if (its.length > 0) await keeper.settled(sql, its)
+  }
+}
+
+function settledOf(sealer: Sealer, row: OtherRow, answer: { id: string } | null): SettledOther[] {
+  const { id, lane, api, state } = row
+  if (row.body_sealed === null || (state !== 'delivered' && state !== 'superseded' && state !== 'dead')) return []
+  const content = tryToOpen(sealer, lane, api, row.body_sealed)
+  if (content === null) return []
+  const { app_id: appId, tenant_key: tenantKey, dead_class, confirmed } = row
+  return [{ id, lane, appId, tenantKey, content, state, class: dead_class, confirmed, answer }]
+}
+
+/** What no key opens was never sent: it is dead for that reason, and must not keep others from settling. */
+function tryToOpen(sealer: Sealer, lane: string, api: string, sealed: Buffer): OtherBody | null {
+  try {
+    return openOtherBody(sealer, lane, api, sealed)
+  } catch (failure) {
+    if (failure instanceof SealError) return null
+    throw failure
+  }
+}
