@@ -44,7 +44,7 @@ async function begin(options: WorldOptions = {}) {
 }
 
 const apisOf = ({ feishu }: World) =>
-  feishu.calls({}).flatMap(({ api, applied }) => (api.startsWith('auth.') ? [] : [`${api} ${applied}`]))
+  feishu.calls({}).flatMap(({ api = '', applied }) => (api.startsWith('auth.') ? [] : [`${api} ${applied}`]))
 
 it('a create whose answer was lost is not repeated: an update of the same set tells that it is there', async () => {
   const { world, feishu, accountId, send, settled } = await begin()

@@ -27,7 +27,9 @@ export interface Question {
 
 export type Asked = FeishuReply | { kind: 'no_slot'; retryInMs: number }
 /** `class`: what a person would have to mend, or nothing where waiting helps. */
-export type ReadReply = Asked | { kind: 'no_token'; class: string; reason: string; retryInMs: number }
+export type ReadReply =
+  | Asked
+  | { kind: 'no_token'; class: string; reason: string; retryInMs: number }
 
 export interface ReadsOptions {
   database: Database
@@ -51,6 +53,8 @@ export function createReads(options: ReadsOptions): FeishuReads {
     const mayWrite = () => isFresh(slot, performance.now())
     const reply = await clientOf(appId).call(question, { token, signal, mayWrite })
     const answeredAt = performance.now()
+    const restMs = askedToRest(reply)
+    if (restMs !== null) await slots.close(bucket, restMs)
     if (reply.kind === 'answer') {
       await limiter.giveBack([{ slot, used: true, answeredMsAgo: performance.now() - answeredAt }])
     } else if (reply.kind !== 'lost') {
@@ -73,6 +77,17 @@ export function createReads(options: ReadsOptions): FeishuReads {
   }
   return { ask, askWith }
 }
+
+/** As the table of outcomes says of every call (contract §4.1); reads are few, so no more than the least without a time. */
+function askedToRest(reply: FeishuReply): number | null {
+  if (reply.kind !== 'answer' && reply.kind !== 'lost') return null
+  const limited = reply.httpStatus === 429 || (reply.kind === 'answer' && limitCodes.has(reply.code))
+  return limited ? Math.min(Math.max(reply.resetMs ?? shortestRestMs, shortestRestMs), longestRestMs) : null
+}
+
+const limitCodes: ReadonlySet<number> = new Set([99991400, 1000004, 1000005, 5000])
+const shortestRestMs = 1_000
+const longestRestMs = 300_000
 
 function never(): AbortSignal {
   return new AbortController().signal

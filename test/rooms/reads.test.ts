@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { memoryLimiter } from '../../src/flow/to-feishu/limiter/memory.js'
+import { createReads } from '../../src/flow/to-feishu/reads.js'
+import type { FeishuReply } from '../../src/flow/to-feishu/reply.js'
+import type { Tokens } from '../../src/flow/to-feishu/tokens.js'
+import { type Database, openDatabase } from '../../src/platform/database/database.js'
+import { migrate } from '../../src/platform/database/migrate.js'
+import { createLogger } from '../../src/platform/logger.js'
+import { freshSchema } from '../support/postgres.js'
+
+let database: Database
+
+beforeAll(async () => {
+  const url = freshSchema(inject('databaseUrl'))
+  await migrate(url)
+  database = openDatabase({ url, log: createLogger('silent') })
+})
+
+afterAll(() => database.stop())
+
+const question = { api: 'tripartite_agreements.list', query: { application_id: '7001' } } as const
+const answered: FeishuReply = { kind: 'answer', httpStatus: 200, code: 0, data: { items: [] } }
+
+/** Reads of one tenant against a Feishu that gives these answers, and what it was asked with. */
+function readsOf(tenantKey: string, replies: readonly FeishuReply[], tokens: readonly string[] = ['t-1']) {
+  const used: string[] = []
+  const evicted: string[] = []
+  const source: Tokens = {
+    tenantToken: async () => ({ kind: 'token', token: tokens[evicted.length] ?? 'none' }),
+    evict: async (_appId, _tenantKey, token) => void evicted.push(token),
+    ticketArrived: async () => undefined,
+    stop: async () => undefined,
+  }
+  const reads = createReads({
+    database,
+    limiter: memoryLimiter(),
+    tokens: source,
+    clientOf: () => ({
+      call: async (_request, { token }) => {
+        used.push(token)
+        return replies[used.length - 1] ?? answered
+      },
+      stop: async () => undefined,
+    }),
+    windowsOf: () => [{ limit: 2, windowMs: 60_000 }],
+    timeoutMs: 1000,
+  })
+  return { ask: () => reads.ask('cli_a', tenantKey, question), used, evicted }
+}
+
+test('asks no oftener than the windows of the method allow', async () => {
+  const { ask, used } = readsOf('tk_windows', [])
+  expect([await ask(), await ask()]).toEqual([answered, answered])
+  expect(await ask()).toMatchObject({ kind: 'no_slot' })
+  expect(used).toHaveLength(2)
+})
+
+test.each<[string, FeishuReply]>([
+  ['429', { kind: 'answer', httpStatus: 429, code: 99991400, resetMs: 7000 }],
+  ['400', { kind: 'answer', httpStatus: 400, code: 99991400 }],
+  ['429 without a readable answer', { kind: 'lost', httpStatus: 429, message: 'not in Feishu’s form' }],
+])('asks nothing more for a while when Feishu says that it is too much: %s', async (name, reply) => {
+  const { ask, used } = readsOf(`tk_${name}`, [reply])
+  expect(await ask()).toEqual(reply)
+  expect(await ask()).toMatchObject({ kind: 'no_slot' })
+  expect(used).toHaveLength(1)
+})
+
+test('a refused token is forgotten, and the question is asked once more with the next', async () => {
+  const refused: FeishuReply = { kind: 'answer', httpStatus: 400, code: 99991663 }
+  const { ask, used, evicted } = readsOf('tk_refused', [refused], ['t-1', 't-2'])
+  expect(await ask()).toEqual(answered)
+  expect([used, evicted]).toEqual([['t-1', 't-2'], ['t-1']])
+})
