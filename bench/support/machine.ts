@@ -6,7 +6,7 @@ import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os'
 /** The machine and the versions, as a list. */
 export function describeMachine(postgres: string): string {
   const memory = `${Math.round(totalmem() / 1024 ** 3)} GiB`
-  const packages = ['pg', 'ioredis', 'bullmq', 'rate-limiter-flexible', '@larksuiteoapi/node-sdk']
+  const packages = ['pg', 'ioredis', 'bullmq', 'rate-limiter-flexible', '@larksuiteoapi/node-sdk', 'undici']
   return [
     `- machine: ${cpus().length} × ${cpus()[0]?.model.trim()}, ${memory}, ${platform()} ${release()} ${arch()}`,
     `- Node ${process.versions.node}, PostgreSQL ${postgres}, Redis ${redisVersion()}, all on this machine`,

@@ -54,8 +54,7 @@ function withSdk(baseUrl: string): Send {
   const client = createFeishuClient({ appId: storeApp.appId, baseUrl })
   return async (tenant, id) => {
     const { api, body } = stageOf(id)
-    const signal = new AbortController().signal
-    const reply = await client.call({ api, body: { ...body } }, { token: `t-${tenant}`, signal })
+    const reply = await client.call({ api, body: { ...body } }, { token: `t-${tenant}` })
     return reply.kind === 'answer' && reply.code === 0
   }
 }

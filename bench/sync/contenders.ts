@@ -30,6 +30,8 @@ const quietMs = 900
 const atOnce = 50
 /** As the pumps have them. */
 const gatherMs = 25
+const gatherFewMs = 100
+const fewSlots = 10
 const clusterMs = 5
 const returnWithinMs = 200
 
@@ -74,7 +76,7 @@ export const ours: Contender = {
         const flight = fly(slot).finally(() => flying.delete(flight))
         flying.add(flight)
       }
-      return Math.max(gatherMs, grant.retryInMs ?? 0)
+      return Math.max(grant.slots.length < fewSlots ? gatherFewMs : gatherMs, grant.retryInMs ?? 0)
     }
     await take(1)
     await take(1)

@@ -26,6 +26,7 @@ function claimAt(claimedAt: number): Claim {
     tokensRefused: 0,
     looks: 0,
     probed: false,
+    again: false,
     ageMs: 0,
     othersWait: false,
     orderState: 'reported',

@@ -97,6 +97,58 @@ test('asks whether it may write when the connection stands, not before', async (
   expect(asked.at(-1)).toBe(true)
 })
 
+test('writes nothing of a call that ended while its connection was made, and keeps the connection', async () => {
+  const peer = await startPeer(ok)
+  const opened: Array<() => void> = []
+  const slow = await proxyServer([], (socket) => opened.push(() => tunnel(socket, peer.port)))
+  const client = clientOf('http://feishu.test:8080', { proxy: () => new URL(`http://127.0.0.1:${slow}`) })
+  const ending = new AbortController()
+  const ended = client.call(progress, callWith({ signal: ending.signal }))
+  await vi.waitFor(() => expect(opened).toHaveLength(1))
+  ending.abort()
+  expect(await ended).toEqual({ kind: 'not_sent', message: 'the call was ended from our side' })
+  opened[0]?.()
+  await vi.waitFor(() => expect(peer.connections()).toBe(1))
+  expect(await client.call(progress, callWith())).toMatchObject({ kind: 'answer', code: 0 })
+  expect(peer.seen).toHaveLength(1)
+  expect(opened).toHaveLength(1)
+})
+
+test('makes a new connection when the other side closed the one it kept', async () => {
+  const peer = await startPeer((_seen, response, socket) => {
+    response.on('finish', () => socket.end())
+    ok(_seen, response, socket)
+  })
+  const closed = vi.fn()
+  peer.server.on('connection', (socket) => socket.on('close', closed))
+  const client = clientOf(peer.url)
+  for (let calls = 1; calls <= 3; calls += 1) {
+    expect(await client.call(progress, callWith())).toMatchObject({ kind: 'answer', code: 0 })
+    await vi.waitFor(() => expect(closed).toHaveBeenCalledTimes(calls))
+  }
+})
+
+test('uses no connection again that the answer says is over', async () => {
+  const peer = await startPeer((_seen, response) => {
+    response.setHeader('connection', 'close')
+    response.end('{"code":0}')
+  })
+  const client = clientOf(peer.url)
+  const replies = [await client.call(progress, callWith()), await client.call(progress, callWith())]
+  expect(replies).toMatchObject([{ kind: 'answer' }, { kind: 'answer' }])
+  expect(peer.connections()).toBe(2)
+})
+
+test('takes what is announced before the answer for no answer', async () => {
+  const { reply } = await ask((_seen, response) => {
+    response.writeEarlyHints({ link: '</x>; rel=preload' }, () => {
+      response.writeHead(200, { 'x-tt-logid': 'log-1' })
+      response.end('{"code":0}')
+    })
+  })
+  expect(reply).toMatchObject({ kind: 'answer', httpStatus: 200, logId: 'log-1' })
+})
+
 test('keeps connections alive', async () => {
   const peer = await startPeer(ok)
   const client = clientOf(peer.url)

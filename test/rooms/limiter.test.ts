@@ -50,6 +50,12 @@ describe.each([
     expect(await limiter.take('a', names(1, 5), three)).toEqual({ kind: 'wait', retryInMs: 1001 })
   })
 
+  it('tells with the last slot when the next one can come free, and nothing while there are more', async () => {
+    await openBucket(limiter, 'a', three)
+    expect(asGranted(await limiter.take('a', names(2), three)).retryInMs).toBeUndefined()
+    expect(asGranted(await limiter.take('a', names(1, 2), three)).retryInMs).toBe(1001)
+  })
+
   it('frees a slot one window after the answer, not after the grant', async () => {
     await openBucket(limiter, 'a', three)
     const { slots } = asGranted(await limiter.take('a', names(3), three))

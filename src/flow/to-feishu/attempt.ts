@@ -49,7 +49,7 @@ export interface AttemptFacts {
 /** One claim at a time: called, decided, written down. */
 export interface Attempts {
   send(claim: Claim, slot: Slot, token: string, slowDowns: number): Promise<Aside>
-  /** Whether a key opens what is to be sent. */
+  /** Whether a key opens what is to be sent; what was opened is kept for the call. */
   canOpen(claim: Claim): boolean
   /** An earlier attempt may have taken effect and Feishu can be asked: that comes before sending again. */
   wantsLook(claim: Claim): boolean
@@ -58,12 +58,19 @@ export interface Attempts {
 
 export function createAttempts(bucket: Bucket, options: AttemptOptions): Attempts {
   const { lookUps, lookAfterMs } = options
+  const opened = new WeakMap<Claim, DeliveryBody>()
+  // A list that shows a result does not say which: of one that is sent again it tells nothing.
   const mayLook = (claim: Claim) =>
-    claim.backgroundCheckId !== null && lookAfterMs.length > 0 && lookUps.mayLook(bucket.appId, bucket.tenantKey)
+    claim.backgroundCheckId !== null &&
+    !claim.again &&
+    lookAfterMs.length > 0 &&
+    lookUps.mayLook(bucket.appId, bucket.tenantKey)
   return {
     send: async (claim, slot, token, slowDowns) => {
       const started = performance.now()
-      const reply = await call(bucket, options, claim, slot, token)
+      const content = opened.get(claim) ?? bodyOf(claim, options.sealer)
+      opened.delete(claim)
+      const reply = await call(bucket, options, claim, content, slot, token)
       const answeredAt = performance.now()
       const isProbe = claim.api !== bucket.api
       const decided = decide(claim, reply, options.retry, slowDowns, options.random(), isProbe)
@@ -84,7 +91,7 @@ export function createAttempts(bucket: Bucket, options: AttemptOptions): Attempt
       await options.settle({ ...idsOf(claim), ...settled, callMsAgo })
       return decision.aside
     },
-    canOpen: (claim) => isOpenable(claim, options),
+    canOpen: (claim) => isOpenable(claim, options, opened),
     wantsLook: (claim) => claim.ambiguous && claim.looks < lookAfterMs.length && mayLook(claim),
     look: async (claim, token) => {
       const content = orderBodyOf(claim, options.sealer)
@@ -124,15 +131,14 @@ async function call(
   bucket: Bucket,
   options: AttemptOptions,
   claim: Claim,
+  content: DeliveryBody,
   slot: Slot,
   token: string,
 ): Promise<FeishuReply> {
-  const content = bodyOf(claim, options.sealer)
   // A claim that is over may be somebody else's: what is written later than this could end after its lease.
   const mayWrite = () => isFresh(slot, performance.now()) && performance.now() < claim.claimedAt + options.claimSlackMs
-  // A call that began is not broken off by a stop: it ends by its timeout and settles.
-  const signal = new AbortController().signal
-  return options.clientOf(bucket.appId).call(requestOf(bucket, content), { token, signal, mayWrite })
+  // No signal: a call that began is not broken off by a stop, it ends by its timeout and settles.
+  return options.clientOf(bucket.appId).call(requestOf(bucket, content), { token, mayWrite })
 }
 
 /** What lies in the bucket of another method is sent by that one: the same set, to ask whether it is there. */
@@ -215,9 +221,9 @@ function idsForLog(bucket: Bucket, claim: Claim) {
   }
 }
 
-function isOpenable(claim: Claim, { sealer, log }: AttemptOptions): boolean {
+function isOpenable(claim: Claim, { sealer, log }: AttemptOptions, opened: WeakMap<Claim, DeliveryBody>): boolean {
   try {
-    bodyOf(claim, sealer)
+    if (!opened.has(claim)) opened.set(claim, bodyOf(claim, sealer))
     return true
   } catch (failure) {
     log.error({ event: 'feishu.cannot_open', delivery_id: claim.id, err: failure }, 'a delivery cannot be opened')

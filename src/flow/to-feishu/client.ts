@@ -28,7 +28,7 @@ export interface FeishuRequest {
 
 export interface FeishuCall {
   token: string
-  signal: AbortSignal
+  signal?: AbortSignal
   /** Asked right before the first byte is written, on a connected socket, maybe more than once; `false` withdraws. */
   mayWrite?: () => boolean
 }

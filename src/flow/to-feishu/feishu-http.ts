@@ -1,8 +1,7 @@
-import { type ClientRequest, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
-import { request as httpsRequest } from 'node:https'
-import type { Socket } from 'node:net'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Dispatcher } from 'undici'
 import type { ProxyChoice } from '../../platform/proxy.js'
-import { type CallArguments, createConnections, reset, Withdrawn } from './connections.js'
+import { createLines, type Line, type Lines } from './connections.js'
 
 /**
  * The way to Feishu: one keep-alive pool for a base URL, no redirects, one time limit for the whole call.
@@ -21,6 +20,7 @@ export interface FeishuHttp {
 
 export interface HttpRequest {
   method: string
+  /** Begins with the base URL. */
   url: string
   headers: Record<string, string>
   body?: string
@@ -51,20 +51,29 @@ const MiB = 1024 * 1024
 
 export function createFeishuHttp(options: FeishuHttpOptions): FeishuHttp {
   const { timeoutMs = 10_000, connectTimeoutMs = 5_000, idleMs = 4_000, maxAnswerBytes = 5 * MiB } = options
-  const base = new URL(options.baseUrl)
-  const secure = base.protocol === 'https:'
-  const pool = createConnections({ secure, proxy: options.proxy?.(base) ?? null, connectTimeoutMs, idleMs })
-  const send = secure ? httpsRequest : httpRequest
+  const target = new URL(options.baseUrl)
+  const lines = createLines({ target, proxy: options.proxy?.(target) ?? null, connectTimeoutMs, idleMs })
+  const limits = { timeoutMs, maxAnswerBytes }
+  const pathOf = pathsBelow(options.baseUrl)
   return {
     send: (request, call) => {
       if (call.signal?.aborted)
         return Promise.resolve({ kind: 'not_sent', message: 'the call was ended before it began' })
       if (call.mayWrite?.() === false) return Promise.resolve({ kind: 'withdrawn' })
-      return new Exchange(request, call, { timeoutMs, maxAnswerBytes }).run((url, args) =>
-        send(url, { ...args, agent: pool.agent }),
-      )
+      const path = pathOf(request.url)
+      return new Exchange(call, limits, lines).run(request, path)
     },
-    stop: async () => pool.stop(),
+    stop: () => lines.stop(),
+  }
+}
+
+/** From a URL below the base URL to what stands in the request line. */
+function pathsBelow(baseUrl: string): (url: string) => string {
+  const prefix = baseUrl.replace(/\/+$/, '')
+  const basePath = new URL(baseUrl).pathname.replace(/\/+$/, '')
+  return (url) => {
+    if (!url.startsWith(`${prefix}/`)) throw new Error('a URL for Feishu does not begin with the base URL')
+    return basePath + url.slice(prefix.length)
   }
 }
 
@@ -73,101 +82,94 @@ interface ExchangeLimits {
   maxAnswerBytes: number
 }
 
-class Exchange {
-  readonly #request: HttpRequest
+/** Thrown where the first byte would be written: the line then writes nothing and keeps its connection. */
+class Withdrawn extends Error {
+  override readonly name = 'Withdrawn'
+}
+
+class Exchange implements Dispatcher.DispatchHandler {
   readonly #call: HttpCall
   readonly #limits: ExchangeLimits
-  readonly #reply: Promise<HttpReply>
+  readonly #lines: Lines
+  readonly #line: Line
+  readonly #timer: NodeJS.Timeout
+  readonly #chunks: Buffer[] = []
+  #bytes = 0
   #settle: (reply: HttpReply) => void = () => undefined
-  #sending: ClientRequest | undefined
+  #abort: (() => void) | undefined
   #written = false
   #over = false
   #status: { status: number; headers: IncomingHttpHeaders } | undefined
 
-  constructor(request: HttpRequest, call: HttpCall, limits: ExchangeLimits) {
-    this.#request = request
+  constructor(call: HttpCall, limits: ExchangeLimits, lines: Lines) {
+    const { timeoutMs } = limits
     this.#call = call
     this.#limits = limits
-    this.#reply = new Promise((resolve) => {
+    this.#lines = lines
+    this.#line = lines.take()
+    this.#timer = setTimeout(() => this.#giveUp(`no complete answer within ${timeoutMs} ms`), timeoutMs)
+  }
+
+  run({ method, headers, body }: HttpRequest, path: string): Promise<HttpReply> {
+    return new Promise((resolve) => {
       this.#settle = resolve
+      this.#listen()
+      const sent = { method, path, headers: { ...headers, 'accept-encoding': 'identity' }, body: body ?? null }
+      this.#line.dispatch(sent, this)
     })
   }
 
-  async run(open: (url: string, args: CallArguments) => ClientRequest): Promise<HttpReply> {
-    const { timeoutMs } = this.#limits
-    const timer = setTimeout(() => this.#giveUp(`no complete answer within ${timeoutMs} ms`), timeoutMs)
-    const abort = () => this.#giveUp('the call was ended from our side')
-    this.#call.signal?.addEventListener('abort', abort, { once: true })
-    try {
-      this.#start(open)
-      return await this.#reply
-    } finally {
-      this.#over = true
-      clearTimeout(timer)
-      this.#call.signal?.removeEventListener('abort', abort)
-    }
+  #listen(): void {
+    const { signal } = this.#call
+    if (signal === undefined) return
+    this.#abort = () => this.#giveUp('the call was ended from our side')
+    signal.addEventListener('abort', this.#abort, { once: true })
   }
 
-  #start(open: (url: string, args: CallArguments) => ClientRequest): void {
-    const { method, url, headers, body } = this.#request
-    const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }
-    const args = {
-      method,
-      headers: { ...headers, 'accept-encoding': 'identity', ...length },
-      mayWrite: () => this.#mayWrite(),
-    }
-    this.#sending = open(url, args)
-      .once('socket', () => this.#write())
-      .once('response', (response) => this.#read(response))
-      .on('error', (error) => this.#fail(error))
+  #end(reply: HttpReply): void {
+    if (this.#over) return
+    this.#over = true
+    clearTimeout(this.#timer)
+    if (this.#abort) this.#call.signal?.removeEventListener('abort', this.#abort)
+    this.#settle(reply)
   }
 
-  /** The pool hands out connected sockets only, so these bytes leave now. */
-  #write(): void {
-    if (!this.#mayWrite()) {
-      this.#settle({ kind: 'withdrawn' })
-      this.#sending?.destroy()
-      return
-    }
+  /** On a connected socket, right before the first byte. */
+  onRequestStart(): void {
+    if (this.#over || this.#call.mayWrite?.() === false) throw new Withdrawn('withdrawn before its first byte')
     this.#written = true
-    this.#sending?.end(this.#request.body)
   }
 
-  #mayWrite(): boolean {
-    return !this.#over && this.#call.mayWrite?.() !== false
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    // 1xx announce something; the answer comes after them.
+    if (status >= 200) this.#status = { status, headers }
   }
 
-  #read(response: IncomingMessage): void {
-    const chunks: Buffer[] = []
-    let bytes = 0
-    this.#status = { status: response.statusCode ?? 0, headers: response.headers }
-    response.on('data', (chunk: Buffer) => {
-      chunks.push(chunk)
-      bytes += chunk.length
-      if (bytes > this.#limits.maxAnswerBytes)
-        this.#giveUp(`an answer of more than ${this.#limits.maxAnswerBytes} bytes`)
-    })
-    response.once('end', () => this.#answer(response, Buffer.concat(chunks)))
-    response.once('error', (error) => this.#fail(error))
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#over) return
+    this.#chunks.push(chunk)
+    this.#bytes += chunk.length
+    if (this.#bytes > this.#limits.maxAnswerBytes)
+      this.#giveUp(`an answer of more than ${this.#limits.maxAnswerBytes} bytes`)
   }
 
-  #answer(response: IncomingMessage, body: Buffer): void {
-    if (!response.complete) this.#fail(new Error('incomplete'))
-    else this.#settle({ kind: 'answer', status: response.statusCode ?? 0, headers: response.headers, body })
+  onResponseEnd(): void {
+    this.#lines.giveBack(this.#line)
+    const [first = Buffer.alloc(0), ...others] = this.#chunks
+    const body = others.length === 0 ? first : Buffer.concat(this.#chunks)
+    this.#end(this.#status ? { kind: 'answer', ...this.#status, body } : this.#unanswered('an answer without a status'))
   }
 
-  #fail(error: Error): void {
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#lines.giveBack(this.#line)
     const what = this.#written ? 'the connection broke' : 'no connection'
-    const withdrawn = error instanceof Withdrawn
-    this.#settle(withdrawn ? { kind: 'withdrawn' } : this.#unanswered(`${what}${codeOf(error)}`))
+    this.#end(error instanceof Withdrawn ? { kind: 'withdrawn' } : this.#unanswered(`${what}${codeOf(error)}`))
   }
 
+  /** The line is free when it says so: one that still connects keeps its connection for the next call. */
   #giveUp(message: string): void {
-    this.#settle(this.#unanswered(message))
-    const socket: Socket | null | undefined = this.#sending?.socket
-    // Before the request ends it: a closing socket can no longer be reset.
-    if (this.#written && socket) reset(socket)
-    this.#sending?.destroy()
+    this.#end(this.#unanswered(message))
+    if (this.#written) this.#line.reset()
   }
 
   #unanswered(message: string): HttpReply {

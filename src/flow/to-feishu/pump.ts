@@ -1,8 +1,10 @@
-import { probes } from '../map.js'
 import { type Bucket, type Claim, claimHeads } from '../outbox/claim.js'
+import type { Settlement } from '../outbox/settle.js'
 import { type AttemptOptions, type Attempts, createAttempts, idsOf } from './attempt.js'
 import { hold } from './holds.js'
 import type { RateWindow, Slot } from './limiter/limiter.js'
+import type { Places } from './places.js'
+import { setAside } from './set-aside.js'
 import type { SlotSource } from './slots.js'
 import type { Tokens } from './tokens.js'
 
@@ -10,6 +12,8 @@ export interface PumpOptions extends AttemptOptions {
   tokens: Tokens
   slots: SlotSource
   windows: readonly RateWindow[]
+  /** Of the host that the bucket's app calls. */
+  places: Places
   /** Answers in a row that asked a bucket to slow down; they outlive its pump. */
   slowDowns: Map<number, number>
   onSlots?: (api: string, granted: number, waiting: number) => void
@@ -21,8 +25,11 @@ const fewestAtOnce = 4
 const notReadyMs = 1000
 /** A hold keeps the bucket from being claimed again; this only ends the pump. */
 const heldMs = 1000
-/** Slots come free one by one; waiting a little takes many in one round trip. */
+/** Slots that come free close together are taken in one round trip. */
 const gatherMs = 25
+/** Where latency jitters they come free one by one, and a longer wait takes more of them at once. */
+const gatherFewMs = 100
+const fewSlots = 10
 /** Calls that were sent together are answered nearly so, and with them their slots come free. */
 const clusterMs = 5
 /** After a long wait, claims are made this much before the slots are expected. */
@@ -58,16 +65,24 @@ export class Pump {
   #restMs = 0
   #inHand: readonly Claim[] = []
   #inHandSince = 0
+  /** The last claim found all that was due; a hint, or what was not settled for good, says that there is more. */
+  #drained = false
+  #tidings = 0
 
   constructor(bucket: Bucket, options: PumpOptions) {
     this.#bucket = bucket
-    this.#options = options
-    this.#attempts = createAttempts(bucket, options)
+    const settle = async (settlement: Settlement) => {
+      await options.settle(settlement)
+      if (settlement.to === 'pending') this.#thereIsMore()
+    }
+    this.#options = { ...options, settle }
+    this.#attempts = createAttempts(bucket, this.#options)
   }
 
+  /** Something in the bucket is due. */
   wake(): void {
-    this.#woken = true
-    this.#wakeUp?.()
+    this.#thereIsMore()
+    this.#goOn()
   }
 
   /** No new claims; what is in flight ends and settles. */
@@ -79,9 +94,10 @@ export class Pump {
   /** Ends when nothing is due and nothing in flight, or when the bucket must rest. */
   async run(): Promise<PumpEnd> {
     try {
+      await this.#askForToken()
       while (!this.#stopped.signal.aborted && this.#restMs === 0) {
         this.#woken = false
-        const pauseMs = await this.#turn()
+        const pauseMs = this.#drained && this.#inHand.length === 0 ? null : await this.#turn()
         if (pauseMs === null && this.#inFlight.size === 0 && !this.#woken) break
         await this.#pause(pauseMs)
       }
@@ -92,30 +108,62 @@ export class Pump {
     return { notBeforeMs: this.#restMs }
   }
 
-  /** Answers how long to wait before the next turn; `null`: nothing is due, an answer or a hint will tell. */
+  #thereIsMore(): void {
+    this.#tidings += 1
+    this.#drained = false
+  }
+
+  #goOn(): void {
+    this.#woken = true
+    this.#wakeUp?.()
+  }
+
+  /**
+   * Answers how long to wait before the next turn; `null`: nothing is due, an answer or a hint will tell. Places come
+   * before claims and slots, as neither keeps well.
+   */
   async #turn(): Promise<number | null> {
-    const claimed = await this.#claim()
-    if (claimed === null) return null
-    const wanted = await this.#setAside(claimed)
+    const room = this.#inHand.length || Math.min(this.#claimSize, this.#mostInFlight() - this.#inFlight.size)
+    if (room <= 0) return null
+    const { places } = this.#options
+    let unused = await places.take(room)
+    const occupy = () => {
+      unused -= 1
+      return () => places.giveBack(1)
+    }
+    try {
+      return this.#stopped.signal.aborted ? null : await this.#send(unused, occupy)
+    } finally {
+      places.giveBack(unused)
+    }
+  }
+
+  /** `occupy` takes one of the places, and answers what gives it back. */
+  async #send(most: number, occupy: () => () => void): Promise<number | null> {
+    const claimed = await this.#claim(most)
+    const wanted = await setAside(claimed, this.#bucket, this.#attempts, this.#options.settle)
     if (wanted.length === 0) return claimed.length === 0 ? null : 0
     const prepared = await this.#prepare(wanted)
     if (prepared === null) return null
     const { token, claims, slots, retryInMs } = prepared
     for (const [index, slot] of slots.entries()) {
       const claim = claims[index]
-      if (claim) this.#track(claim, this.#attempt(claim, slot, token))
+      if (claim) this.#track(claim, this.#attempt(claim, slot, token).finally(occupy()))
     }
     const left = claims.slice(slots.length)
     this.#options.onSlots?.(this.#bucket.api, slots.length, left.length)
     if (left.length > 0) return this.#wait(left, slots.length, retryInMs)
     this.#claimSize = mostAtOnce
-    return 0
+    if (this.#drained) return null
+    // The window is full now: what would be claimed for it would only go back.
+    return Math.max(0, retryInMs - leadMs)
   }
 
   /** What got no slot stays in hand for a short wait; for a long one it goes back, and is claimed anew in time. */
   async #wait(left: readonly Claim[], granted: number, retryInMs: number): Promise<number> {
     const now = performance.now()
-    const waitMs = granted === 0 ? retryInMs + clusterMs : Math.max(retryInMs, gatherMs)
+    const waitMs =
+      granted === 0 ? retryInMs + clusterMs : Math.max(retryInMs, granted < fewSlots ? gatherFewMs : gatherMs)
     if (now + waitMs < this.#inHandSince + inHandMs) {
       this.#inHand = left
       return waitMs
@@ -127,46 +175,17 @@ export class Pump {
     return Math.max(1, now + restMs - performance.now())
   }
 
-  /** Those in hand, or heads that are due; `null` when no more may be in flight. */
-  async #claim(): Promise<readonly Claim[] | null> {
+  /** Those in hand, or heads that are due. */
+  async #claim(most: number): Promise<readonly Claim[]> {
     const inHand = this.#inHand
     this.#inHand = []
     if (inHand.length > 0) return inHand
-    const room = Math.min(this.#claimSize, this.#mostInFlight() - this.#inFlight.size)
-    if (room <= 0) return null
     this.#inHandSince = performance.now()
     const { database, timeoutMs, claimSlackMs } = this.#options
-    return claimHeads(database.pool, this.#bucket.id, room, timeoutMs + claimSlackMs)
-  }
-
-  /** What was erased or canceled while it waited is not sent, nor what no key opens. */
-  async #setAside(claims: readonly Claim[]): Promise<Claim[]> {
-    const gone = claims.filter(
-      (claim) =>
-        claim.bodySealed === null ||
-        (claim.backgroundCheckId !== null && claim.dataKey === null) ||
-        claim.orderState === 'canceled',
-    )
-    const lastError = { reason: 'the order was canceled or erased while this waited' }
-    await Promise.all(
-      gone.map((claim) => this.#options.settle({ ...idsOf(claim), to: 'superseded', callMsAgo: null, lastError })),
-    )
-    const sealed = claims.filter((claim) => !gone.includes(claim) && !this.#attempts.canOpen(claim))
-    const unreadable = {
-      to: 'dead',
-      class: 'ours',
-      callMsAgo: null,
-      lastError: { reason: 'its content cannot be opened' },
-    } as const
-    await Promise.all(sealed.map((claim) => this.#options.settle({ ...idsOf(claim), ...unreadable })))
-    const toProbe = claims.filter((claim) => !gone.includes(claim) && !sealed.includes(claim) && this.#mustProbe(claim))
-    await Promise.all(toProbe.map((claim) => this.#options.settle({ ...idsOf(claim), ...moveToProbe(claim) })))
-    return claims.filter((claim) => ![...gone, ...sealed, ...toProbe].includes(claim))
-  }
-
-  /** Its process died in a create: whether that took effect is asked by another method, in whose bucket it goes on. */
-  #mustProbe(claim: Claim): boolean {
-    return claim.ambiguous && probes[claim.api] !== undefined && this.#bucket.api === claim.api
+    const tidings = this.#tidings
+    const claimed = await claimHeads(database.pool, this.#bucket.id, most, timeoutMs + claimSlackMs)
+    this.#drained = claimed.length < most && tidings === this.#tidings
+    return claimed
   }
 
   /** A token and slots; when either cannot be had, nothing of it was an attempt and the bucket rests. */
@@ -187,6 +206,15 @@ export class Pump {
       await this.#handBack(claims, notReadyMs)
       return null
     }
+  }
+
+  /** The first token of a tenant takes several trips, and no call should wait for its place meanwhile. */
+  async #askForToken(): Promise<void> {
+    const { tokens, log } = this.#options
+    await tokens.tenantToken(this.#bucket.appId, this.#bucket.tenantKey).catch((failure: unknown) => {
+      // It is asked for again, and its absence handled, when there are claims.
+      log.debug({ event: 'pump.no_token_yet', ...this.#ids(), err: failure }, 'no token yet')
+    })
   }
 
   #mostInFlight(): number {
@@ -226,7 +254,7 @@ export class Pump {
       })
       .finally(() => {
         this.#inFlight.delete(sending)
-        this.wake()
+        this.#goOn()
       })
     this.#inFlight.add(sending)
   }
@@ -258,16 +286,4 @@ export class Pump {
       }
     })
   }
-}
-
-function moveToProbe(claim: Claim) {
-  return {
-    to: 'pending',
-    inMs: 0,
-    attempt: 0,
-    ambiguous: true,
-    callMsAgo: null,
-    lastError: { reason: 'an earlier attempt may have taken effect' },
-    move: { toBucketOf: probes[claim.api] ?? claim.api, clears: false },
-  } as const
 }

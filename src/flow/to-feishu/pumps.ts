@@ -6,6 +6,7 @@ import { type Bucket, leaseDueBuckets, releaseBucket, renewBuckets } from '../ou
 import type { Keepers } from '../outbox/keepers.js'
 import { type SettledDelivery, type Settlement, settleDeliveries } from '../outbox/settle.js'
 import type { Limiter, RateWindow, SlotReturn } from './limiter/limiter.js'
+import { createPlaces, type Places } from './places.js'
 import { Pump, type PumpOptions } from './pump.js'
 
 /**
@@ -15,7 +16,7 @@ import { Pump, type PumpOptions } from './pump.js'
  * announced. A pump's lease is renewed while it runs, so a process that dies loses its buckets within seconds.
  */
 export interface PumpsOptions
-  extends Omit<PumpOptions, 'settle' | 'giveBack' | 'windows' | 'slowDowns' | 'claimSlackMs'> {
+  extends Omit<PumpOptions, 'settle' | 'giveBack' | 'windows' | 'places' | 'slowDowns' | 'claimSlackMs'> {
   limiter: Limiter
   keepers: Keepers
   windowsOf: (api: string) => readonly RateWindow[]
@@ -36,9 +37,13 @@ const earlyMs = 3
 const leaseMs = 20_000
 const renewMs = 5000
 const mostPumps = 500
+/** Calls under way for one app, whose host may be another one's than the next app's. */
+const mostCalls = 512
 const largestSettlement = 200
 const settleWithinMs = 15_000
 const settleAgainMs = 250
+/** Calls that were sent together are answered within so much, and are then settled in one transaction. */
+const settleGatherMs = 5
 /** A claim outlives its call by this, so that a slow settlement still finds its fence. */
 const claimSlackMs = 20_000
 /** A slot comes free one window after its answer, so telling it a little later costs nothing and saves round trips. */
@@ -51,13 +56,15 @@ export function startPumps(options: PumpsOptions): Pumps {
   const timers = new Set<NodeJS.Timeout>()
   const wanted = new Set<number>()
   const slowDowns = new Map<number, number>()
+  const placesOf = new Map<string, Places>()
   let stopping = false
 
-  const settlements = createBatcher<Settlement>(largestSettlement, async (batch) => {
+  const settle = async (batch: Settlement[]) => {
     const { settled, buckets } = await settleThroughOutages(options, batch)
     for (const delivery of settled) options.onSettled?.(delivery)
     if (buckets.length > 0) options.onReady(buckets)
-  })
+  }
+  const settlements = createBatcher(largestSettlement, settle, settleGatherMs)
   const returns = createBatcher<{ back: SlotReturn; at: number }>(
     largestSettlement,
     (batch) => options.limiter.giveBack(batch.map(({ back, at }) => aged(back, performance.now() - at))),
@@ -70,12 +77,19 @@ export function startPumps(options: PumpsOptions): Pumps {
     })
   }
 
+  const placesFor = (appId: string) => {
+    const places = placesOf.get(appId) ?? createPlaces(mostCalls)
+    placesOf.set(appId, places)
+    return places
+  }
+
   const start = (bucket: Bucket) => {
     const pump = new Pump(bucket, {
       ...options,
       slowDowns,
       claimSlackMs,
       windows: options.windowsOf(bucket.api),
+      places: placesFor(bucket.appId),
       settle: (settlement) => settlements.add(settlement),
       giveBack,
     })

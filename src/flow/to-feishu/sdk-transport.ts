@@ -40,15 +40,15 @@ export class SdkTransport implements HttpInstance {
   }
 
   async request<T, R = T, D = unknown>(options: HttpRequestOptions<D>): Promise<R> {
-    const { [callHeader]: id, ...headers } = readHeaders(options.headers)
-    const pending = this.#pending.get(id ?? '')
+    const given: Record<string, unknown> = options.headers ?? {}
+    const pending = this.#pending.get(String(given[callHeader]))
     if (pending === undefined) throw new Error('the Feishu SDK made a call of its own')
     const method = (options.method ?? 'GET').toUpperCase()
-    const body = method === 'GET' || method === 'DELETE' ? undefined : JSON.stringify(options.data ?? {})
     const url = withQuery(options.url ?? '', options.params)
-    pending.reply = readReply(
-      await this.#http.send({ method, url, headers: headersFor(headers, body), ...withBody(body) }, pending),
-    )
+    const hasBody = method !== 'GET' && method !== 'DELETE'
+    const request = { method, url, headers: headersFor(given, hasBody) }
+    const sent = hasBody ? { ...request, body: JSON.stringify(options.data ?? {}) } : request
+    pending.reply = readReply(await this.#http.send(sent, pending))
     return {} as R
   }
 
@@ -72,20 +72,18 @@ export function silent(log?: SdkLog): SdkLogger {
   return { error: say('error'), warn: say('warn'), info: nothing, debug: nothing, trace: nothing }
 }
 
-function readHeaders(headers: Record<string, unknown> = {}): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))
-}
-
-function headersFor(headers: Record<string, string>, body: string | undefined): Record<string, string> {
-  return body === undefined ? headers : { ...headers, 'content-type': 'application/json; charset=utf-8' }
-}
-
-function withBody(body: string | undefined): { body?: string } {
-  return body === undefined ? {} : { body }
+/** The headers that are sent, in an object of their own; what the SDK passes is left as it is. */
+function headersFor(headers: Record<string, unknown>, hasBody: boolean): Record<string, string> {
+  const sent: Record<string, string> = {}
+  for (const name of Object.keys(headers)) if (name !== callHeader) sent[name] = String(headers[name])
+  if (hasBody) sent['content-type'] = 'application/json; charset=utf-8'
+  return sent
 }
 
 function withQuery(url: string, params: Record<string, unknown> = {}): string {
+  const names = Object.keys(params)
+  if (names.length === 0) return url
   const query = new URLSearchParams()
-  for (const [name, value] of Object.entries(params)) query.set(name, String(value))
-  return query.size === 0 ? url : `${url}?${query.toString()}`
+  for (const name of names) query.set(name, String(params[name]))
+  return `${url}?${query.toString()}`
 }

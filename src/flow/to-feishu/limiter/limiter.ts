@@ -47,7 +47,7 @@ export interface Terms {
 
 export type Grant = Granted | { kind: 'wait'; retryInMs: number } | Lost
 
-/** Slots for the first names. `retryInMs` when they are fewer than the names: no further slot comes free before. */
+/** Slots for the first names. `retryInMs` when no slot is left: no further one comes free before. */
 export interface Granted {
   kind: 'granted'
   slots: Slot[]

@@ -57,14 +57,13 @@ export function memoryLimiter({ now: clock = () => performance.now() }: MemoryLi
       if (now < bucket.closedUntil) return { kind: 'wait', retryInMs: bucket.closedUntil - now }
       keep(bucket, now, terms)
       const untils = [...bucket.uses.values()].sort((a, b) => a - b)
-      const slots = names
-        .slice(0, freeSlots(untils, terms.windows, now))
-        .map((slotName): Slot => ({ bucket: name, name: slotName, turn, askedAt }))
+      const free = freeSlots(untils, terms.windows, now)
+      const slots = names.slice(0, free).map((slotName): Slot => ({ bucket: name, name: slotName, turn, askedAt }))
       for (const slot of slots) {
         bucket.uses.set(key(slot), untilUnanswered(now, terms.timeoutMs))
         untils.push(untilUnanswered(now, terms.timeoutMs))
       }
-      return grant(slots, names.length, () =>
+      return grant(slots, free > names.length, () =>
         nextFreeInMs(
           untils.sort((a, b) => a - b),
           terms.windows,
@@ -119,8 +118,8 @@ function giveOneBack(bucket: Bucket, back: SlotReturn, now: number): void {
   else bucket.uses.delete(key(back.slot))
 }
 
-function grant(slots: Slot[], wanted: number, retryInMs: () => number): Grant {
-  if (slots.length === wanted) return { kind: 'granted', slots }
+function grant(slots: Slot[], more: boolean, retryInMs: () => number): Grant {
+  if (more) return { kind: 'granted', slots }
   return slots.length === 0
     ? { kind: 'wait', retryInMs: retryInMs() }
     : { kind: 'granted', slots, retryInMs: retryInMs() }

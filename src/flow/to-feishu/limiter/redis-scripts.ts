@@ -70,14 +70,15 @@ local keep = widen(tonumber(ARGV[6]))
 local wanted, taken = #ARGV - first + 1, 0
 local function member(i) return ARGV[first + i - 1] .. '|' .. turn end
 while taken < wanted and redis.call('ZSCORE', uses, member(taken + 1)) do taken = taken + 1 end
-local free = wanted - taken
+local free = math.huge
 for i = 8, first - 1, 2 do
   free = math.min(free, ARGV[i] - redis.call('ZCOUNT', uses, '(' .. now - ARGV[i + 1], '+inf'))
 end
-for i = taken + 1, taken + free do redis.call('ZADD', uses, now + hold, member(i)) end
-taken = taken + math.max(free, 0)
+local fits = math.max(0, math.min(free, wanted - taken))
+for i = taken + 1, taken + fits do redis.call('ZADD', uses, now + hold, member(i)) end
+taken = taken + fits
 live(uses, hold + keep)
-if taken == wanted then return {'granted', taken} end
+if taken == wanted and free > fits then return {'granted', taken} end
 
 local retry = 0
 for i = 8, first - 1, 2 do
