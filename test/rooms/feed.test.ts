@@ -112,7 +112,7 @@ async function whileLaneIsHeld(
   await client.query('SELECT 1 FROM lanes WHERE lane = $1 FOR UPDATE', [`order:${id}`])
   const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
   // Whoever stands behind somebody that stands behind us counts, too.
-  const standing = `pg_stat_activity a WHERE query LIKE 'SELECT last_seq FROM lanes%' AND wait_event_type = 'Lock'
+  const standing = `pg_stat_activity a WHERE query LIKE 'SELECT last_seq%FROM lanes%' AND wait_event_type = 'Lock'
     AND ($1 = ANY(pg_blocking_pids(pid)) OR EXISTS (
       SELECT 1 FROM unnest(pg_blocking_pids(a.pid)) b WHERE $1 = ANY(pg_blocking_pids(b))))`
   const waiting = async (n: number) => {

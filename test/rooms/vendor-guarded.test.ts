@@ -4,7 +4,7 @@ import type { VendorAdapter, VendorAnswer } from '../../src/flow/vendor/adapter.
 import { createBreaker } from '../../src/flow/vendor/breaker.js'
 import { type GuardSettings, guardVendor, type VendorCallReport } from '../../src/flow/vendor/guarded.js'
 import { createSemaphore } from '../../src/flow/vendor/semaphore.js'
-import { account, CANARY, call, order, readChanges, readMany } from './vendor-peer.js'
+import { account, CANARY, call, order, readAgreements, readChanges, readMany } from './vendor-peer.js'
 
 const never = { signal: new AbortController().signal }
 
@@ -18,6 +18,7 @@ function alike(answer: () => Promise<VendorAnswer<never>>): VendorAdapter {
     getOrder: answer,
     getOrders: answer,
     changes: answer,
+    agreements: answer,
     cancelOrder: answer,
   }
 }
@@ -53,6 +54,7 @@ it('passes every verb on, and tells of each call', async () => {
   await vendor.getOrder('1', call)
   await readMany(vendor, ['1'])
   await readChanges(vendor, null, 1)
+  await readAgreements(vendor, null)
   expect(await vendor.cancelOrder('1', 'why', call)).toEqual({ kind: 'final', message: 'no', status: 422 })
   expect(reports.map((report) => report.verb)).toEqual(Object.keys(alike(final)))
 })
@@ -61,9 +63,11 @@ it('has no verb that the adapter lacks', () => {
   const least: VendorAdapter = alike(final)
   delete least.getOrders
   delete least.changes
+  delete least.agreements
   const vendor = guardVendor(least, { breaker: guarded(final).breaker, concurrency: 1 })
   expect(vendor).not.toHaveProperty('getOrders')
   expect(vendor).not.toHaveProperty('changes')
+  expect(vendor).not.toHaveProperty('agreements')
 })
 
 describe('the breaker', () => {

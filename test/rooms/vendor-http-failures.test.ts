@@ -23,8 +23,8 @@ describe.each(verbs)('%s', (name, method, ask) => {
     expect(await failing(status)).toMatchObject({ kind: 'misconfigured', status })
   })
 
-  it('is final with 410, except for the changes, which start over', async () => {
-    expect((await failing(410)).kind).toBe(name === 'changes' ? 'ok' : 'final')
+  it('is final with 410, except for the feeds, which start over', async () => {
+    expect((await failing(410)).kind).toBe(name === 'changes' || name === 'agreements' ? 'ok' : 'final')
   })
 
   it('is final with 409, except for a new order, which is looked up', async () => {

@@ -8,6 +8,7 @@ import {
   CANARY,
   call,
   order,
+  readAgreements,
   readChanges,
   readMany,
   startVendor,
@@ -300,6 +301,41 @@ describe('reading changes', () => {
   ])('does not go round in circles behind %j', async (cursor, body) => {
     const { vendor } = await startVendor(answering(body))
     expect(await readChanges(vendor, cursor, 1)).toMatchObject({ kind: 'retry', ambiguous: false })
+  })
+})
+
+describe('reading changed agreements', () => {
+  const agreement = { id: '7400000000000000301', tenant_key: 'tk_a', state: 3, modify_time: 1767315600000 }
+  const page = { agreements: [{ ...agreement, more: 1 }], cursor: 'c/2', has_more: true }
+
+  it('begins with an empty cursor and goes on with the last', async () => {
+    const { peer, vendor } = await startVendor(answering(page))
+    expect(answered(await readAgreements(vendor, null))).toEqual({
+      expired: false,
+      agreements: [{ id: agreement.id, tenantKey: 'tk_a', state: 3, modifyTime: 1767315600000 }],
+      cursor: 'c/2',
+      hasMore: true,
+    })
+    await readAgreements(vendor, 'c/1')
+    expect(peer.seen.map(({ path }) => path)).toEqual([
+      '/feishu/v2/tripartite-agreements?changed_after=',
+      '/feishu/v2/tripartite-agreements?changed_after=c%2F1',
+    ])
+  })
+
+  it('starts over when the cursor has expired, and does not go round in circles', async () => {
+    const gone = await startVendor(answering('', 410))
+    expect(answered(await readAgreements(gone.vendor, 'c'))).toMatchObject({ expired: true, agreements: [] })
+    const { vendor } = await startVendor(answering(page))
+    expect(await readAgreements(vendor, 'c/2')).toMatchObject({ kind: 'retry', ambiguous: false })
+  })
+
+  it('names what does not fit by its path', async () => {
+    const odd = { ...page, agreements: [{ ...agreement, modify_time: CANARY }] }
+    const { vendor } = await startVendor(answering(odd))
+    const answer = await readAgreements(vendor, null)
+    expect(answer).toMatchObject({ message: expect.stringContaining('agreements[0].modify_time: expected number') })
+    expect(JSON.stringify(answer)).not.toContain(CANARY)
   })
 })
 

@@ -61,6 +61,7 @@ export const verbs: readonly (readonly [
   ['getOrder', 'GET', (vendor) => vendor.getOrder(CANARY, call)],
   ['getOrders', 'GET', (vendor) => readMany(vendor, [CANARY, 'V-2'])],
   ['changes', 'GET', (vendor) => readChanges(vendor, CANARY, 10)],
+  ['agreements', 'GET', (vendor) => readAgreements(vendor, CANARY)],
   ['cancelOrder', 'POST', (vendor) => vendor.cancelOrder(CANARY, CANARY, call)],
 ]
 
@@ -70,6 +71,10 @@ export function readMany(vendor: VendorAdapter, ids: readonly string[]) {
 
 export function readChanges(vendor: VendorAdapter, cursor: string | null, limit: number) {
   return present(vendor.changes?.(cursor, limit, call))
+}
+
+export function readAgreements(vendor: VendorAdapter, cursor: string | null) {
+  return present(vendor.agreements?.(cursor, call))
 }
 
 function present<T>(asked: Promise<T> | undefined): Promise<T> {

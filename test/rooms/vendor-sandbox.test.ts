@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest'
 import type { VendorOptions } from '../../src/sandbox/vendor/options.js'
 import { startSandboxVendor } from '../../src/sandbox/vendor/server.js'
-import { account, adapterFor, answered, call, order, readChanges, readMany } from './vendor-peer.js'
+import { account, adapterFor, answered, call, order, readAgreements, readChanges, readMany } from './vendor-peer.js'
 
 async function start(options: Partial<VendorOptions> = {}, timeoutMs = 20_000) {
   const sandbox = await startSandboxVendor({ apiKey: 'the-key-of-the-vendor', ...options })
@@ -71,6 +71,25 @@ it('reads many at once and follows changes until there are none, then starts ove
   expect(second).toMatchObject({ hasMore: false, orders: [{ orderId: ids[2] }] })
   sandbox.forgetCursors()
   expect(answered(await readChanges(vendor, second.cursor, 2))).toMatchObject({ expired: true })
+})
+
+it('follows changed agreements, each at its last change, then starts over', async () => {
+  const { sandbox, vendor } = await start()
+  const agreement = { id: '301', tenant_key: 'tk_a', state: 3, modify_time: 1767315600000 }
+  sandbox.setAgreement(agreement)
+  sandbox.setAgreement({ ...agreement, id: '302' })
+  sandbox.setAgreement({ ...agreement, state: 4 })
+  const first = answered(await readAgreements(vendor, null))
+  expect(first).toMatchObject({
+    hasMore: false,
+    agreements: [
+      { id: '302', state: 3 },
+      { id: '301', state: 4 },
+    ],
+  })
+  expect(answered(await readAgreements(vendor, first.cursor)).agreements).toEqual([])
+  sandbox.forgetCursors()
+  expect(answered(await readAgreements(vendor, first.cursor))).toMatchObject({ expired: true })
 })
 
 it('takes the failures of the vendor for what they are', async () => {

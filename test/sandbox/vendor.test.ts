@@ -231,6 +231,12 @@ test('feeds tripartite agreements', async () => {
   vendor.setAgreement({ ...agreement, state: 4 })
   const next = await call('GET', `/tripartite-agreements?changed_after=${String(first.json.cursor)}`)
   expect(shown(next, 'agreements')).toMatchObject([{ state: 4 }])
+  expect((await call('GET', '/tripartite-agreements')).status).toBe(422)
+  expect((await call('GET', '/tripartite-agreements?changed_after=nonsense')).status).toBe(422)
+  vendor.forgetCursors()
+  expect((await call('GET', `/tripartite-agreements?changed_after=${String(first.json.cursor)}`)).status).toBe(410)
+  vendor.setCapabilities({ tripartite: false })
+  expect((await call('GET', '/tripartite-agreements?changed_after=')).status).toBe(404)
 })
 
 test('says what it can do, or nothing', async () => {

@@ -17,7 +17,7 @@ export type Aside =
   | { kind: 'none' }
   | { kind: 'slow_down'; resetMs: number }
   | { kind: 'evict_token'; alsoAppToken: boolean }
-  | { kind: 'hold'; scope: 'tenant' | 'app' | 'method'; code: number; reason: string }
+  | { kind: 'hold'; scope: 'tenant' | 'app' | 'method'; family?: true; code: number; reason: string }
   /** The agreement exists: when a read tells its id, that is the delivery. */
   | { kind: 'adopt' }
 
@@ -27,6 +27,8 @@ export interface Decision {
   aside: Aside
 }
 
+/** Contract §3.10. */
+const orderClosed = 1002858
 /** A stage that others wait behind may hold them up for this part of the longest age only. */
 const partForHeads = 12
 /** A delivery that waits for a slot can meet more than one token that was taken back meanwhile. */
@@ -48,7 +50,8 @@ export function decide(
     api: apiOf(claim),
     reply,
     attempts: claim.attempts + 1,
-    wasAmbiguous: claim.ambiguous,
+    // What Feishu refuses may have been there before: nothing is inferred about a result that is sent again.
+    wasAmbiguous: claim.ambiguous && !claim.again,
     orderEndedHere: claim.orderState === 'completed' || claim.orderState === 'canceled',
     cancelKnown: claim.orderState === 'canceled',
     tokenWasRefreshed: claim.tokensRefused >= mostTokens,
@@ -85,7 +88,7 @@ function fromOutcome(outcome: Outcome, claim: Claim, reply: FeishuReply, terms: 
     case 'superseded':
       return failed({ to: 'superseded' }, outcome.reason)
     case 'dead':
-      return failed({ to: 'dead', class: outcome.class }, outcome.reason)
+      return failed({ to: 'dead', class: mayBeTaken(claim, reply) ? 'unconfirmed' : outcome.class }, outcome.reason)
     case 'slow_down':
       return failed(notAnAttempt(outcome.resetMs), 'Feishu asked to slow down', {
         kind: 'slow_down',
@@ -126,6 +129,11 @@ function fromOutcome(outcome: Outcome, claim: Claim, reply: FeishuReply, terms: 
         },
       )
   }
+}
+
+/** The order is closed: by the attempt before this one, or by a result that was there before. */
+function mayBeTaken(claim: Claim, reply: FeishuReply): boolean {
+  return claim.again && claim.ambiguous && reply.kind === 'answer' && reply.code === orderClosed
 }
 
 function moved(settled: Settled, move: Move): Settled {

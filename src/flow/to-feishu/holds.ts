@@ -1,5 +1,5 @@
 import type { Sql } from '../../platform/database/database.js'
-import type { Bucket } from '../outbox/claim.js'
+import { type Bucket, familyOf, holdsApi } from '../outbox/claim.js'
 
 export type HoldScope = 'tenant' | 'app' | 'method'
 
@@ -7,10 +7,10 @@ export type HoldScope = 'tenant' | 'app' | 'method'
 export async function hold(
   sql: Sql,
   bucket: Pick<Bucket, 'appId' | 'tenantKey' | 'api'>,
-  reason: { scope: HoldScope; code: number | null; reason: string },
+  reason: { scope: HoldScope; family?: true; code: number | null; reason: string },
 ): Promise<boolean> {
   const tenantKey = reason.scope === 'app' ? '' : bucket.tenantKey
-  const api = reason.scope === 'method' ? bucket.api : ''
+  const api = reason.scope === 'method' ? (reason.family ? familyOf(bucket.api) : bucket.api) : ''
   const held = await sql.query(
     `INSERT INTO holds (scope, app_id, tenant_key, api, reason, code) VALUES ($1, $2, $3, $4, $5, $6)
      ON CONFLICT (app_id, tenant_key, api) WHERE released_at IS NULL DO NOTHING`,
@@ -41,7 +41,7 @@ export async function release(sql: Sql, id: bigint): Promise<number[] | null> {
   if (released.rowCount === 0) return null
   const freed = await sql.query<{ id: number; waits: boolean }>(
     `UPDATE buckets b SET not_before = NULL FROM holds h
-     WHERE h.id = $1 AND b.app_id = h.app_id AND h.tenant_key IN ('', b.tenant_key) AND h.api IN ('', b.api)
+     WHERE h.id = $1 AND b.app_id = h.app_id AND h.tenant_key IN ('', b.tenant_key) AND ${holdsApi}
      RETURNING b.id, EXISTS (SELECT 1 FROM deliveries d WHERE d.bucket_id = b.id AND d.due_at IS NOT NULL) AS waits`,
     [id],
   )

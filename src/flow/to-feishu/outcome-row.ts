@@ -11,7 +11,8 @@ export type Verdict =
   /** Once; refused again with the fresh token it is dead as `deadAs`. */
   | { kind: 'refresh_token'; alsoAppToken: boolean; deadAs: DeadClass }
   | { kind: 'slow_down' }
-  | { kind: 'hold'; scope: 'tenant' | 'app' | 'method' }
+  /** `family`: with the method all that share the first part of its name, since one thing stands in the way of all. */
+  | { kind: 'hold'; scope: 'tenant' | 'app' | 'method'; family?: true }
   | { kind: 'dead'; class: DeadClass }
   /** Send the same set to `with`: 0 means that it is there. Once it was probed and is not there: dead as `deadAs`. */
   | { kind: 'probe'; with: 'custom_fields.batch_update'; deadAs: DeadClass }

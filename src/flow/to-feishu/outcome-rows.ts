@@ -164,7 +164,7 @@ const hireRows: OutcomeRow[] = [
   row(
     agreementWrites,
     ['any', 1002076],
-    hold('method'),
+    { kind: 'hold', scope: 'method', family: true },
     'the tenant does not let agreements be kept through the API',
     '§3.10',
   ),

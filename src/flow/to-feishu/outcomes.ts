@@ -20,7 +20,7 @@ export type Outcome =
   | { kind: 'refresh_token'; alsoAppToken: boolean; reason: string }
   /** Close the bucket for this long; not an attempt. */
   | { kind: 'slow_down'; resetMs: number }
-  | { kind: 'hold'; scope: 'tenant' | 'app' | 'method'; code: number; reason: string }
+  | { kind: 'hold'; scope: 'tenant' | 'app' | 'method'; family?: true; code: number; reason: string }
   | { kind: 'dead'; class: DeadClass; reason: string }
   /** Later, by `retryDelayMs`, the same set to `with`; `settleProbe` says what its answer means. */
   | { kind: 'probe'; with: ProbeApi; ambiguous: boolean; reason: string }

@@ -24,6 +24,8 @@ export interface VendorAdapter {
   getOrders?(orderIds: readonly string[], call: VendorCall): Promise<VendorAnswer<VendorOrder[]>>
   /** What changed after a cursor; `cursor: null` starts from the beginning. `expired`: start over. */
   changes?(cursor: string | null, limit: number, call: VendorCall): Promise<VendorAnswer<ChangedOrders>>
+  /** Tripartite agreements that changed after a cursor; `cursor: null` starts from the beginning. `expired`: start over. */
+  agreements?(cursor: string | null, call: VendorCall): Promise<VendorAnswer<ChangedAgreements>>
   /** Succeeds also when the order was canceled before. */
   cancelOrder(orderId: string, reason: string, call: VendorCall): Promise<VendorAnswer<null>>
   stop?(): Promise<void>
@@ -118,6 +120,23 @@ export interface VendorReport {
 export interface ChangedOrders {
   expired: boolean
   orders: VendorOrder[]
+  cursor: string
+  hasMore: boolean
+}
+
+/** A tripartite agreement as the vendor keeps it (contract §3.9). */
+export interface VendorAgreement {
+  /** Feishu's id: digits. */
+  id: string
+  tenantKey: string
+  /** 1 to 9. */
+  state: number
+  modifyTime: number
+}
+
+export interface ChangedAgreements {
+  expired: boolean
+  agreements: VendorAgreement[]
   cursor: string
   hasMore: boolean
 }

@@ -37,12 +37,16 @@ export function guardVendor(adapter: VendorAdapter, settings: GuardSettings): Ve
   }
 }
 
-function optionalVerbs(adapter: VendorAdapter, guard: Guard): Pick<VendorAdapter, 'getOrders' | 'changes'> {
+type OptionalVerbs = Pick<VendorAdapter, 'getOrders' | 'changes' | 'agreements'>
+
+function optionalVerbs(adapter: VendorAdapter, guard: Guard): OptionalVerbs {
   const getOrders = adapter.getOrders?.bind(adapter)
   const changes = adapter.changes?.bind(adapter)
-  const verbs: Pick<VendorAdapter, 'getOrders' | 'changes'> = {}
+  const agreements = adapter.agreements?.bind(adapter)
+  const verbs: OptionalVerbs = {}
   if (getOrders) verbs.getOrders = (ids, call) => guard('getOrders', call, () => getOrders(ids, call))
   if (changes) verbs.changes = (cursor, limit, call) => guard('changes', call, () => changes(cursor, limit, call))
+  if (agreements) verbs.agreements = (cursor, call) => guard('agreements', call, () => agreements(cursor, call))
   return verbs
 }
 

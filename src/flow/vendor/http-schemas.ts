@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { BoundAccount, Capabilities, VendorOrder } from './adapter.js'
+import type { BoundAccount, Capabilities, VendorAgreement, VendorOrder } from './adapter.js'
 
 /**
  * What the vendor's system answers. Unknown fields are ignored, and null counts as absent where a field is optional.
@@ -68,6 +68,18 @@ export const order = z
 export const orders = z.object({ orders: z.array(order) })
 
 export const changedOrders = orders.extend({ cursor: z.string(), has_more: z.boolean() })
+
+/** What an id and a state have to be is judged one by one where they are used: one that is wrong must not stop the others. */
+const agreement = z.object({ id: z.string(), tenant_key: z.string(), state: z.number(), modify_time: time }).transform(
+  ({ id, tenant_key, state, modify_time }): VendorAgreement => ({
+    id,
+    tenantKey: tenant_key,
+    state,
+    modifyTime: modify_time,
+  }),
+)
+
+export const changedAgreements = z.object({ agreements: z.array(agreement), cursor: z.string(), has_more: z.boolean() })
 
 export const placedOrder = z.object({ order_id: orderId }).transform(({ order_id }) => ({ orderId: order_id }))
 

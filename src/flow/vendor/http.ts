@@ -31,6 +31,7 @@ export function createHttpVendor(settings: HttpVendorSettings): VendorAdapter {
     getOrder: getOrder(send),
     getOrders: getOrders(send),
     changes: changes(send),
+    agreements: agreements(send),
     cancelOrder: cancelOrder(send),
     stop: async () => client.stop(),
   }
@@ -170,6 +171,19 @@ function changes(send: Send): NonNullable<VendorAdapter['changes']> {
       return ok({ expired: false, orders, cursor: next, hasMore })
     })
     const path = `/orders?changed_after=${encodeURIComponent(cursor ?? '')}&limit=${limit}`
+    return send({ ...question, path, read, except: { status: 410, means: expired } }, call)
+  }
+}
+
+function agreements(send: Send): NonNullable<VendorAdapter['agreements']> {
+  const question: Question = { method: 'GET', route: '/tripartite-agreements?changed_after=…' }
+  const expired = { expired: true, agreements: [], cursor: '', hasMore: false }
+  return (cursor, call) => {
+    const read = expecting(question, schemas.changedAgreements, ({ agreements, cursor: next, has_more }, refuse) => {
+      if (has_more && next === (cursor ?? '')) return refuse('cursor: expected another one, since has_more is true')
+      return ok({ expired: false, agreements, cursor: next, hasMore: has_more })
+    })
+    const path = `/tripartite-agreements?changed_after=${encodeURIComponent(cursor ?? '')}`
     return send({ ...question, path, read, except: { status: 410, means: expired } }, call)
   }
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Parts } from '../../app.js'
 import { keyOfOrder } from '../../flow/orders/keys.js'
 import { openBody, openOtherBody } from '../../flow/outbox/bodies.js'
+import { familyOf } from '../../flow/outbox/claim.js'
 import type { Prisma } from '../../platform/database/generated/client.js'
 import { masked } from './masking.js'
 import { given, timeOf } from './shapes.js'
@@ -28,9 +29,13 @@ export const deliveryColumns = {
 type Row = Prisma.DeliveryGetPayload<{ select: typeof deliveryColumns }>
 type HoldRow = Prisma.HoldGetPayload<object>
 
-/** The deliveries of one answer, with two queries more however many there are. */
+/** The deliveries of one answer, with three queries more however many there are. */
 export async function showDeliveries(parts: Parts, rows: readonly Row[], reveal = false): Promise<object[]> {
-  const [holds, keys] = await Promise.all([openHolds(parts, rows), dataKeys(parts, rows)])
+  const [holds, keys, agreements] = await Promise.all([
+    openHolds(parts, rows),
+    dataKeys(parts, rows),
+    agreementIds(parts, rows),
+  ])
   return rows.map((row) => {
     const request = openRequest(parts, row, keys)
     return {
@@ -39,6 +44,7 @@ export async function showDeliveries(parts: Parts, rows: readonly Row[], reveal 
       app_id: row.appId,
       tenant_key: row.tenantKey,
       ...given('background_check_id', row.backgroundCheckId),
+      ...given('agreement_id', agreements.get(row.id)),
       state: row.state,
       ...given('class', row.deadClass),
       confirmed: row.confirmed,
@@ -51,6 +57,14 @@ export async function showDeliveries(parts: Parts, rows: readonly Row[], reveal 
       ...given('delivered_at', row.state === 'delivered' ? timeOf(row.settledAt) : null),
     }
   })
+}
+
+/** The agreements that creates made or found. */
+async function agreementIds({ database }: Parts, rows: readonly Row[]): Promise<ReadonlyMap<bigint, string>> {
+  const ids = rows.filter((row) => row.api === 'tripartite_agreements.create').map((row) => row.id)
+  if (ids.length === 0) return new Map()
+  const found = await database.prisma.agreementCreation.findMany({ where: { deliveryId: { in: ids } } })
+  return new Map(found.map(({ deliveryId, agreementId }) => [deliveryId, agreementId]))
 }
 
 async function openHolds({ database }: Parts, rows: readonly Row[]): Promise<HoldRow[]> {
@@ -70,7 +84,9 @@ function holdOf(row: Row, holds: readonly HoldRow[]): object | undefined {
   if (row.state !== 'pending') return undefined
   const found = holds.find(
     (each) =>
-      each.appId === row.appId && ['', row.tenantKey].includes(each.tenantKey) && ['', row.api].includes(each.api),
+      each.appId === row.appId &&
+      ['', row.tenantKey].includes(each.tenantKey) &&
+      ['', row.api, familyOf(row.api)].includes(each.api),
   )
   if (found === undefined) return undefined
   const { id, scope, reason, code, createdAt } = found

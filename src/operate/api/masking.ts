@@ -15,8 +15,10 @@ const kept = new Set([
   'id',
   'key',
   'type',
+  'create_time',
   'modify_time',
   'application_id',
+  'tripartite_agreement_id',
   'tenant_id',
 ])
 

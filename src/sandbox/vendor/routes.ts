@@ -131,7 +131,8 @@ function readAgreements({ capabilities, agreements, agreementFeed }: VendorState
   if (!capabilities?.tripartite) return notFound('GET /tripartite-agreements (the capability tripartite is off)')
   const limit = limitOf(query)
   if (typeof limit !== 'number') return limit
-  const page = agreementFeed.read([...agreements.values()], (one) => one.number, query.changed_after ?? '', limit)
+  if (query.changed_after === undefined) return unprocessable('changed_after: expected a cursor, empty at first')
+  const page = agreementFeed.read([...agreements.values()], (one) => one.number, query.changed_after, limit)
   return feedAnswer(page, (items) => ({ agreements: items.map(showAgreement) }))
 }
 
