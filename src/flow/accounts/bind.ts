@@ -2,16 +2,20 @@ import { openJson } from '../../platform/crypto/data-key.js'
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Database, Sql } from '../../platform/database/database.js'
 import type { Logger } from '../../platform/logger.js'
+import { type Offered, offerCatalog } from '../catalog/offer.js'
+import { saying } from '../catalog/shapes.js'
 import { logAttempt, pauseMs } from '../orders/place.js'
 import { finishTask, type RunTask, retryTask, type VendorTask } from '../orders/tasks.js'
 import type { AccountToBind, BoundAccount, VendorAdapter, VendorAnswer } from '../vendor/adapter.js'
-import { accountContext } from './register.js'
+import { accountContext, lockAccount } from './register.js'
 
 export interface BindOptions {
   database: Database
   sealer: Sealer
   vendor: VendorAdapter
   log: Logger
+  /** Buckets that got calls for the account's catalog. */
+  onReady?: (buckets: readonly number[]) => void
   random?: () => number
 }
 
@@ -32,8 +36,21 @@ export function createBinding(options: BindOptions): RunTask {
     const account = await readAccount(options, task.id)
     if (account === null) return
     const answer = await options.vendor.bindAccount(account, { signal })
-    await options.database.transaction((sql) => settle(options, sql, task, answer))
+    const offered = await options.database.transaction((sql) => settle(options, sql, task, answer))
     logAttempt(options.log, task, answer)
+    report(options, task.id, offered)
+  }
+}
+
+function report({ log, onReady }: BindOptions, accountId: string, offered: Offered): void {
+  const ids = { account_id: accountId }
+  if (offered.kind === 'taken') {
+    log.info({ event: 'catalog.offered', ...ids }, 'the vendor says what Feishu should show of it')
+    onReady?.(offered.buckets)
+  }
+  if (offered.kind === 'refused') {
+    const reason = saying(offered.complaints)
+    log.warn({ event: 'catalog.refused', ...ids, reason }, 'the catalog of the vendor cannot be shown in Feishu')
   }
 }
 
@@ -47,35 +64,48 @@ async function readAccount({ database, sealer }: BindOptions, id: string): Promi
     tenantKey: row.tenant_key,
     accountName: row.name,
     usageList: row.usage_list,
-    // Only registerAccount writes this column.
+    // Only registerAccount and putAccount write this column.
     customFields: fields as Record<string, string>,
   }
 }
+
+const unchanged: Offered = { kind: 'unchanged' }
 
 async function settle(
   options: BindOptions,
   sql: Sql,
   task: VendorTask,
   answer: VendorAnswer<BoundAccount>,
-): Promise<void> {
-  // The account before its task, as in registerAccount.
-  await sql.query('SELECT 1 FROM accounts WHERE account_id = $1 FOR UPDATE', [task.id])
-  if (answer.kind === 'final') return settleRefused(sql, task, answer.message)
-  if (answer.kind !== 'ok') {
-    return retryTask(sql, task, {
-      inMs: pauseMs(answer, task.attempts + 1, options.random ?? Math.random),
-      failure: answer,
-    })
+): Promise<Offered> {
+  await lockAccount(sql, task.id)
+  if (answer.kind === 'ok' && answer.value.customerId !== null) {
+    return settleConfirmed(options, sql, task, answer.value, answer.value.customerId)
   }
-  if (answer.value.customerId === null) {
+  if (answer.kind === 'final') await settleRefused(sql, task, answer.message)
+  else if (answer.kind === 'ok') {
     const message = 'the vendor has not confirmed the customer yet'
-    return retryTask(sql, task, { inMs: unconfirmedAgainMs, failure: { kind: 'retry', message, ambiguous: false } })
+    await retryTask(sql, task, { inMs: unconfirmedAgainMs, failure: { kind: 'retry', message, ambiguous: false } })
+  } else {
+    const inMs = pauseMs(answer, task.attempts + 1, options.random ?? Math.random)
+    await retryTask(sql, task, { inMs, failure: answer })
   }
-  if (!(await finishTask(sql, task))) return
+  return unchanged
+}
+
+/** The account first, and its catalog with it: a catalog that does not fit leaves the account confirmed. */
+async function settleConfirmed(
+  { sealer }: BindOptions,
+  sql: Sql,
+  task: VendorTask,
+  { catalog }: BoundAccount,
+  customerId: string,
+): Promise<Offered> {
+  if (!(await finishTask(sql, task))) return unchanged
   await sql.query(
     `UPDATE accounts SET state = 'confirmed', customer_id = $2, failure = NULL, updated_at = now() WHERE account_id = $1`,
-    [task.id, answer.value.customerId],
+    [task.id, customerId],
   )
+  return catalog === undefined ? unchanged : offerCatalog(sql, sealer, task.id, catalog)
 }
 
 async function settleRefused(sql: Sql, task: VendorTask, message: string): Promise<void> {

@@ -1,0 +1,9 @@
+import type { Sql } from '../../platform/database/database.js'
+
+/** Ends the dead deliveries of a lane: others were put in their place. The caller holds the lane. */
+export async function supersedeDead(sql: Sql, lane: string): Promise<void> {
+  await sql.query(
+    `UPDATE deliveries SET state = 'superseded', dead_class = NULL, settled_at = now() WHERE lane = $1 AND state = 'dead'`,
+    [lane],
+  )
+}
