@@ -1,8 +1,10 @@
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Database, Sql } from '../../platform/database/database.js'
 import type { Logger } from '../../platform/logger.js'
-import { type Loop, startLoop } from '../../platform/loop.js'
+import type { Loop } from '../../platform/loop.js'
+import { noteVendorOrder } from '../findings.js'
 import type { VendorAdapter, VendorOrder } from '../vendor/adapter.js'
+import { type FeedLease, startFollower } from '../vendor/follow.js'
 import { fingerprintOf, recordVendorOrder } from './record.js'
 import type { PollTerms } from './schedule.js'
 
@@ -23,51 +25,37 @@ export interface Feed extends Loop {
   isFollowed: () => boolean
 }
 
-const name = 'orders'
+const feedName = 'orders'
 const pageSize = 100
-const leaseMs = 60_000
-const restWithoutMs = 10_000
-const failuresToFallBack = 5
 
-/**
- * Follows the vendor's changes feed, one process at a time. The cursor moves after every order of a page was written
- * down; a page that is read twice changes nothing the second time.
- */
+/** Follows the feed of changed orders. */
 export function startFeed(options: FeedOptions): Feed {
-  const { minMs, maxMs } = options.terms
-  let readToEndAt = Number.NEGATIVE_INFINITY
-  let held = -1
-  let failures = 0
-  const loop = startLoop({
+  const { database, log, terms, vendor, isOffered, onFailure } = options
+  const { minMs, maxMs } = terms
+  const follower = startFollower<VendorOrder>({
+    feed: feedName,
     name: 'vendor-feed',
-    everyMs: Math.min(restWithoutMs, minMs),
-    log: options.log,
-    ...(options.onFailure && { onFailure: options.onFailure }),
-    turn: async (signal) => {
-      if (!options.isOffered()) return restWithoutMs
-      const lease = await takeLease(options.database, held)
-      if (lease === null) {
-        if (await isFollowedElsewhere(options.database, minMs)) readToEndAt = performance.now()
-        return minMs
-      }
-      held = lease.fence
-      const page = await followPage(options, lease, signal)
-      if (page === 'end') readToEndAt = performance.now()
-      failures = page === 'failed' ? failures + 1 : 0
-      if (failures === failuresToFallBack) {
-        readToEndAt = Number.NEGATIVE_INFINITY
-        await fallBackToPolls(options)
-      }
-      return page === 'more' ? 0 : minMs
+    database,
+    log,
+    everyMs: minMs,
+    isOffered,
+    read: async (cursor, signal) => {
+      const answer = await vendor.changes?.(cursor, pageSize, { signal })
+      if (answer === undefined) return { kind: 'final', message: 'the adapter has no changes' }
+      if (answer.kind !== 'ok') return answer
+      const { orders: items, ...page } = answer.value
+      return { kind: 'ok', value: { ...page, items } }
     },
+    take: async (orders, lease) => {
+      for (const order of orders) await recordAlone(options, lease, order)
+    },
+    onLost: () => fallBackToPolls(options),
+    ...(onFailure && { onFailure }),
   })
   return {
-    wake: loop.wake,
-    isFollowed: () => options.isOffered() && performance.now() - readToEndAt < Math.max(maxMs, 4 * minMs),
-    stop: async () => {
-      await loop.stop()
-      await endLease(options.database, held)
-    },
+    wake: follower.wake,
+    isFollowed: () => isOffered() && performance.now() - follower.readToEndAt() < Math.max(maxMs, 4 * minMs),
+    stop: () => follower.stop(),
   }
 }
 
@@ -81,61 +69,8 @@ async function fallBackToPolls({ database, log, terms }: FeedOptions): Promise<v
   log.warn({ event: 'feed.fell_back', orders: rowCount }, 'the changes feed cannot be read; orders are polled')
 }
 
-interface Lease {
-  cursor: string | null
-  fence: number
-}
-
-async function takeLease({ pool }: Database, held: number): Promise<Lease | null> {
-  await pool.query('INSERT INTO vendor_feeds (name) VALUES ($1) ON CONFLICT DO NOTHING', [name])
-  const taken = await pool.query<Lease>(
-    `UPDATE vendor_feeds SET fence = fence + 1, lease_until = now() + $2 * interval '1 ms'
-     WHERE name = $1 AND (lease_until IS NULL OR lease_until <= now() OR fence = $3) RETURNING cursor, fence`,
-    [name, leaseMs, held],
-  )
-  return taken.rows[0] ?? null
-}
-
-/** Another process has the feed and moved its cursor lately. */
-async function isFollowedElsewhere({ pool }: Database, minMs: number): Promise<boolean> {
-  const text = `SELECT 1 FROM vendor_feeds WHERE name = $1 AND updated_at > now() - $2 * interval '1 ms'`
-  return (await pool.query(text, [name, leaseMs + 4 * minMs])).rowCount === 1
-}
-
-async function endLease({ pool }: Database, held: number): Promise<void> {
-  await pool.query('UPDATE vendor_feeds SET lease_until = NULL WHERE name = $1 AND fence = $2', [name, held])
-}
-
-async function followPage(options: FeedOptions, lease: Lease, signal: AbortSignal): Promise<'more' | 'end' | 'failed'> {
-  const answer = await options.vendor.changes?.(lease.cursor, pageSize, { signal })
-  if (answer === undefined) return 'failed'
-  if (answer.kind !== 'ok') {
-    options.log.warn(
-      { event: 'feed.failed', reason: answer.message, status: answer.status },
-      'the changes feed cannot be read',
-    )
-    return 'failed'
-  }
-  const { expired, orders, cursor, hasMore } = answer.value
-  if (expired) {
-    await moveCursor(options.database, lease, null)
-    return lease.cursor === null ? 'failed' : 'more'
-  }
-  for (const order of orders) await recordAlone(options, lease, order)
-  await moveCursor(options.database, lease, cursor)
-  return hasMore ? 'more' : 'end'
-}
-
-async function moveCursor({ pool }: Database, lease: Lease, cursor: string | null): Promise<void> {
-  await pool.query('UPDATE vendor_feeds SET cursor = $3, updated_at = now() WHERE name = $1 AND fence = $2', [
-    name,
-    lease.fence,
-    cursor,
-  ])
-}
-
 /** One order that cannot be written down must not stop the feed: it is polled by itself. */
-async function recordAlone(options: FeedOptions, lease: Lease, order: VendorOrder): Promise<void> {
+async function recordAlone(options: FeedOptions, lease: FeedLease, order: VendorOrder): Promise<void> {
   try {
     await recordChange(options, lease, order)
   } catch (failure) {
@@ -150,7 +85,7 @@ async function recordAlone(options: FeedOptions, lease: Lease, order: VendorOrde
   }
 }
 
-async function recordChange(options: FeedOptions, lease: Lease, order: VendorOrder): Promise<void> {
+async function recordChange(options: FeedOptions, lease: FeedLease, order: VendorOrder): Promise<void> {
   const known = await options.database.pool.query<{ background_check_id: string }>(
     'SELECT background_check_id FROM orders WHERE vendor_order_id = $1',
     [order.orderId],
@@ -159,12 +94,18 @@ async function recordChange(options: FeedOptions, lease: Lease, order: VendorOrd
     const buckets = await options.database.transaction((sql) => recordFor(options, sql, lease, id, order))
     if (buckets.length > 0) options.onReady(buckets)
   }
+  if (known.rowCount === 0) await noteUnknown(options, order)
+}
+
+/** A check of Feishu's that only the vendor knows; its other orders are none of ours. */
+async function noteUnknown({ database }: FeedOptions, { orderId, backgroundCheckId = '' }: VendorOrder): Promise<void> {
+  if (/^[0-9]{1,32}$/.test(backgroundCheckId)) await noteVendorOrder(database.pool, backgroundCheckId, orderId)
 }
 
 async function recordFor(
   options: FeedOptions,
   sql: Sql,
-  lease: Lease,
+  lease: FeedLease,
   id: string,
   order: VendorOrder,
 ): Promise<number[]> {
@@ -184,9 +125,9 @@ async function recordFor(
 }
 
 /** A poll of the same order that is under way may have read an older state: its fence ends here, if this feed is still ours. */
-async function overtakePolls(sql: Sql, lease: Lease, id: string): Promise<boolean> {
+async function overtakePolls(sql: Sql, lease: FeedLease, id: string): Promise<boolean> {
   const mine = await sql.query('SELECT 1 FROM vendor_feeds WHERE name = $1 AND fence = $2 FOR SHARE', [
-    name,
+    feedName,
     lease.fence,
   ])
   if (mine.rowCount === 0) return false

@@ -1,5 +1,6 @@
 import type { OrderBody } from '../map.js'
 import type { Bucket } from '../outbox/claim.js'
+import { isInFeishu, readOrderPage, unreadableCodes } from './order-reads.js'
 import { type Asked, type FeishuReads, refusedTokenCodes } from './reads.js'
 
 /**
@@ -16,8 +17,6 @@ export interface LookUps {
 }
 
 const unreadableForMs = 3_600_000
-/** A missing scope (contract §4.3), and a refusal of the query as such (§3.8). */
-const unreadableCodes = new Set([99991672, 1002002])
 
 export function createLookUps(reads: FeishuReads): LookUps {
   const unreadable = new Map<string, number>()
@@ -40,40 +39,8 @@ export function readSeen(reply: Asked, content: OrderBody, backgroundCheckId: st
   if (unreadableCodes.has(reply.code)) return 'unreadable'
   if (refusedTokenCodes.has(reply.code)) return 'token_refused'
   if (reply.code !== 0) return 'no_answer'
-  const order = itemsOf(reply.data).find((item) => item['order_id'] === backgroundCheckId)
+  const order = readOrderPage(reply.data).orders.find(({ id }) => id === backgroundCheckId)
   // An order that we were given and that the list does not have: the list is not ours, or its ids are others.
   if (order === undefined) return 'unreadable'
-  return has(order, content) ? 'found' : 'absent'
-}
-
-type Item = Record<string, unknown>
-
-const completed = 3
-const terminated = 4
-const finalReport = 2
-
-function has(order: Item, { api: of, body }: OrderBody): boolean {
-  if (of === 'cancel') return Number(order['order_status']) === terminated
-  if (of === 'update_result') return Number(order['order_status']) === completed || hasResult(order)
-  const stages = listOf(order['process_info_list'])
-  return stages.some(
-    (stage) => stage['process'] === body.stage_name && String(stage['update_time']) === body.stage_time,
-  )
-}
-
-function hasResult(order: Item): boolean {
-  const final = listOf(order['feedback_info_list']).some((feedback) => Number(feedback['report_type']) === finalReport)
-  return final || (typeof order['conclusion'] === 'string' && order['conclusion'] !== '')
-}
-
-function itemsOf(data: unknown): Item[] {
-  return isItem(data) ? listOf(data['items']) : []
-}
-
-function listOf(value: unknown): Item[] {
-  return Array.isArray(value) ? value.filter(isItem) : []
-}
-
-function isItem(value: unknown): value is Item {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isInFeishu(order, content) ? 'found' : 'absent'
 }
