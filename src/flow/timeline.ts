@@ -3,8 +3,10 @@ import type { Sql } from '../platform/database/database.js'
 /** What a timeline can tell about an order; docs/api.md explains each kind. Only ever added to. */
 export const timelineKinds = [
   'received',
+  'imported',
   'canceled_before_created',
   'canceled_by_customer',
+  'canceled_by_operator',
   'placed',
   'place_refused',
   'place_given_up',
@@ -31,9 +33,16 @@ export const timelineKinds = [
   'stages_left_out',
   'delivered',
   'held_for_approval',
+  'approved',
   'dead',
   'superseded',
   'revived',
+  'resend_wanted',
+  'resent',
+  'resend_dropped',
+  'found_in_feishu',
+  'missing_in_feishu',
+  'terminated_in_feishu',
 ] as const
 
 export type TimelineKind = (typeof timelineKinds)[number]

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { OrderBody } from '../../src/flow/map.js'
 import { mask } from '../../src/operate/api/masking.js'
 import { type Api, itemsOf, readPages, secrets, startOperators } from './harness.js'
 import * as rows from './rows.js'
@@ -178,5 +179,31 @@ describe('the list of deliveries', () => {
       await rows.addDeliveries(api, `20${page}`, [rows.stage(`20${page}`, 'st-1')])
     })
     expect(items.map((item) => item['id'])).toEqual(before.toReversed())
+  })
+})
+
+describe('a dead stage', () => {
+  const result: OrderBody = {
+    api: 'update_result',
+    body: { background_check_id: '101', result: 'canary-result', result_time: '1767402000000' },
+  }
+  const retry = (id: string) => api.call('POST', `/v1/deliveries/${id}/retry`)
+
+  it('waits until it is known whether Feishu took the result after it', async () => {
+    const [stage = '', end = ''] = await rows.addDeliveries(api, '101', [rows.stage('101', 'st-1'), result])
+    await rows.setDelivery(api, stage, { state: 'dead', dead_class: 'ours', due_at: null })
+    await rows.setDelivery(api, end, { state: 'dead', dead_class: 'unconfirmed', ambiguous: true, due_at: null })
+    expect(await retry(stage)).toMatchObject({
+      status: 409,
+      body: { detail: 'Feishu may have taken the update_result after it: send that again first' },
+    })
+    expect((await retry(end)).status).toBe(202)
+  })
+
+  it('goes again when Feishu surely lacks the result after it', async () => {
+    const [stage = '', end = ''] = await rows.addDeliveries(api, '101', [rows.stage('101', 'st-1'), result])
+    await rows.setDelivery(api, stage, { state: 'dead', dead_class: 'ours', due_at: null })
+    await rows.setDelivery(api, end, { state: 'dead', dead_class: 'ours', due_at: null })
+    expect((await retry(stage)).status).toBe(202)
   })
 })

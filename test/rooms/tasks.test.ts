@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createBinding } from '../../src/flow/accounts/bind.js'
-import { registerAccount } from '../../src/flow/accounts/register.js'
+import { lockAccount, registerAccount } from '../../src/flow/accounts/register.js'
 import { createCanceling } from '../../src/flow/orders/cancel-at-vendor.js'
 import { createPlacing } from '../../src/flow/orders/place.js'
+import { createResending } from '../../src/flow/orders/resend.js'
 import { startTaskWorker } from '../../src/flow/orders/tasks.js'
 import type { Loop } from '../../src/platform/loop.js'
 import { lanesOn, origin } from '../support/lane-room.js'
@@ -55,6 +56,7 @@ function work(adapter: ScriptedVendor = vendor, concurrency = 8): Loop {
       bind: createBinding(common),
       place: createPlacing({ ...common, onPlaced: nothing, onCancelWanted: nothing }),
       cancel: createCanceling(common),
+      resend: createResending({ ...common, onReady: nothing }),
     },
   })
   workers.push(worker)
@@ -372,7 +374,7 @@ describe('an account', () => {
     expect(vendor.calls[1]?.detail).toMatchObject({ accountName: 'new' })
   })
 
-  test('is locked before its task, as registering does', async () => {
+  test('is settled before or after it is registered anew, with no row held meanwhile', async () => {
     const id = freshId()
     await bind(id)
     const asking = gate()
@@ -384,14 +386,16 @@ describe('an account', () => {
     await hastened(worker, () => vendor.calls.length).toBe(1)
     const other = await ground.database.pool.connect()
     await other.query('BEGIN')
-    await other.query('SELECT 1 FROM accounts WHERE account_id = $1 FOR UPDATE', [id])
+    await lockAccount(other, id)
+    const { pid } = (await other.query('SELECT pg_backend_pid() AS pid')).rows[0]
     asking.open()
     await expect
-      .poll(
-        () => count(ground.database, `pg_stat_activity WHERE wait_event_type = 'Lock' AND query ILIKE '%accounts%'`),
-        { timeout: 20_000, interval: 10 },
-      )
+      .poll(() => count(ground.database, `pg_stat_activity WHERE ${pid} = ANY(pg_blocking_pids(pid))`), {
+        timeout: 20_000,
+        interval: 10,
+      })
       .toBe(1)
+    await other.query('SELECT 1 FROM accounts WHERE account_id = $1 FOR UPDATE NOWAIT', [id])
     await other.query('SELECT 1 FROM vendor_tasks WHERE subject = $1 FOR UPDATE NOWAIT', [`account:${id}`])
     await other.query('COMMIT')
     other.release()

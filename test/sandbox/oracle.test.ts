@@ -116,3 +116,71 @@ test("leaves out an operator's orders, and keeps tenants apart", () => {
   expect(rules([stage(1), stage(1)], { operatorOrders: [id] })).toEqual([])
   expect(rules([stage(1), stage(1, { tenantKey: 'tk_2' })])).toEqual([])
 })
+
+describe('with the word of an operator', () => {
+  const wanted = (calls: CallRecord[], index: number) => calls[index]?.at ?? 0
+  const order = { backgroundCheckId: id }
+  const vendorStages = { [id]: ['st-1', 'st-2'] }
+
+  test('takes a result that comes again after it, and a repeat of its lost call', () => {
+    const calls = [
+      stage(1),
+      result(),
+      result({ ...lost, at: 1_900_000_000_000 }),
+      result({ ...refused, at: 1_900_000_000_001 }),
+    ]
+    const word = { ...order, at: wanted(calls, 1) + 1, does: 'resend_result' } as const
+    expect(rules(calls, { operatorWords: [word] })).toEqual([])
+    expect(rules(calls, { operatorWords: [{ ...word, backgroundCheckId: '1' }] })).toContain('result_accepted_twice')
+  })
+
+  test('takes neither a result from before the word, nor two for one word, nor a stage behind a result', () => {
+    const calls = [result(), result(), result()]
+    const late = { ...order, at: wanted(calls, 1) + 1, does: 'resend_result' } as const
+    expect(rules(calls, { operatorWords: [late] })).toContain('accepted_after_the_end')
+    const early = { ...late, at: wanted(calls, 0) + 1 }
+    expect(rules(calls, { operatorWords: [early] })).toEqual(['result_accepted_twice', 'accepted_after_the_end'])
+    expect(rules(calls, { operatorWords: [early, late] })).toEqual([])
+    const staged = [stage(1), result(), stage(2)]
+    const word = {
+      ...order,
+      at: wanted(staged, 1) + 1,
+      does: 'resend_stage',
+      stageId: 'st-2',
+      resends: 'st-1',
+    } as const
+    expect(rules(staged, { operatorWords: [word] })).toEqual(['accepted_after_the_end'])
+  })
+
+  test('takes a cancel behind a result, and nothing behind a cancel', () => {
+    const calls = [result(), cancel()]
+    const word = { ...order, at: wanted(calls, 0) + 1, does: 'cancel' } as const
+    expect(rules(calls, { operatorWords: [word] })).toEqual([])
+    expect(rules(calls)).toEqual(['accepted_after_the_end'])
+    const further = [...calls, result(refused)]
+    const again = { ...word, does: 'resend_result' } as const
+    expect(rules(further, { operatorWords: [word, again] })).toEqual(['attempted_after_the_end'])
+  })
+
+  test('takes a stage in the place of another, once, after it, and no other stage', () => {
+    const calls = [stage(1), stage(3), stage(2)].map((call, index) =>
+      index === 1
+        ? { ...call, body: { ...(call.body as object), stage_id: 'st-1-2', stage_time: '1767315600001500' } }
+        : call,
+    )
+    const inOrder = [calls[0], calls[2], { ...calls[1], seq: ++seq }] as CallRecord[]
+    const word = {
+      ...order,
+      at: wanted(calls, 0) + 1,
+      does: 'resend_stage',
+      stageId: 'st-1-2',
+      resends: 'st-1',
+    } as const
+    expect(rules(inOrder, { vendorStages, operatorWords: [word] })).toEqual([])
+    expect(rules(inOrder, { vendorStages })).toEqual(['stages_out_of_order'])
+    const twice = [...inOrder, { ...inOrder[2], seq: ++seq }] as CallRecord[]
+    expect(rules(twice, { operatorWords: [word] })).toContain('stage_accepted_twice')
+    expect(rules(inOrder, { operatorWords: [{ ...word, at: 1_900_000_000_000 }] })).toEqual(['sent_without_a_word'])
+    expect(rules(inOrder, { operatorWords: [{ ...word, resends: 'st-9' }] })).toEqual(['sent_without_a_word'])
+  })
+})

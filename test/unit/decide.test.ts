@@ -18,6 +18,7 @@ function claimed(more: Partial<Claim> = {}): Claim {
     tokensRefused: 0,
     looks: 0,
     probed: false,
+    again: false,
     ageMs: 0,
     othersWait: false,
     orderState: 'in_progress',
@@ -65,5 +66,28 @@ describe('what is no attempt', () => {
     ['a slot that grew too old', { kind: 'withdrawn' } as const],
   ])('%s', (_what, reply) => {
     expect(decided({}, reply).settled).toMatchObject({ to: 'pending', attempt: 0, ambiguous: false })
+  })
+})
+
+describe('a result that is sent again behind one that Feishu took', () => {
+  const again = { api: 'update_result', again: true } as const
+
+  it.each([true, false])('is dead when the order is closed; after a lost answer (%s) nobody knows', (ambiguous) => {
+    const { settled } = decided({ ...again, ambiguous }, answer(1002858))
+    expect(settled).toEqual({ to: 'dead', class: ambiguous ? 'unconfirmed' : 'feishu' })
+  })
+
+  it.each([true, false])(
+    'waits an hour while the one before is being approved, also after a lost answer (%s)',
+    (ambiguous) => {
+      const { settled } = decided({ ...again, ambiguous }, answer(1002863, 500))
+      expect(settled).toMatchObject({ to: 'pending', inMs: 3_600_000 })
+    },
+  )
+
+  it('is told from the first one, of which a refusal after a lost answer says that it was taken', () => {
+    const first = { api: 'update_result', ambiguous: true } as const
+    expect(decided(first, answer(1002858)).settled).toMatchObject({ to: 'delivered', confirmed: false })
+    expect(decided(first, answer(1002863, 500)).settled).toMatchObject({ to: 'delivered', heldForApproval: true })
   })
 })

@@ -354,6 +354,43 @@ describe('whatever the vendor says and whatever is tried in between', () => {
     'stage_time' in body ? body.stage_time : 'result_time' in body ? body.result_time : undefined
 })
 
+describe('what an older system sent', () => {
+  const sent = (content: KnownDelivery['content']): KnownDelivery => ({
+    id: content.api,
+    content,
+    state: 'delivered',
+    attempted: true,
+    imported: true,
+    seenAt: now,
+  })
+  const progress = sent({
+    api: 'update_progress',
+    body: { background_check_id: id, stage_id: 'a', stage_name: 'in other words', stage_time: String(at(50)) },
+  })
+  const result = sent({
+    api: 'update_result',
+    body: { background_check_id: id, result: 'in other words', result_time: String(at(60)) },
+  })
+
+  test('is not sent again, and nobody can say that it changed', () => {
+    const lane = new Lane()
+    lane.rows = [progress]
+    const first = lane.see(saying('in_progress', [stage('a', { result: 'x', reports: [report()] }), stage('b')]))
+    expect(lane.waits()).toEqual(['b'])
+    expect(lane.bodies()).toMatchObject([{ stage_time: String(at(50) + 1) }])
+    expect(first).toMatchObject({ attention: [], relinked: [], withdrawn: [] })
+    expect(notesOf(first)).toEqual(['stage_seen'])
+  })
+
+  test('closes the order where it was a result, and what was left out before it is nobody’s to judge', () => {
+    const lane = new Lane()
+    lane.rows = [progress, result]
+    const said = lane.see(saying('completed', [stage('a'), stage('b')], 'another'))
+    expect(lane.waits()).toEqual([])
+    expect(said).toMatchObject({ notes: [], attention: [], state: null })
+  })
+})
+
 test('sends no more than 500 stages of one check, and says how many are left out', () => {
   const many = Array.from({ length: 600 }, (_, index) => stage(`s-${index}`))
   const difference = diffOrder(id, [], saying('in_progress', many), now)

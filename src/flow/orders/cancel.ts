@@ -30,7 +30,7 @@ export async function cancelByCustomer(
   backgroundCheckId: string,
   reason: string,
 ): Promise<Effect> {
-  await lockLane(sql, laneOfOrder(backgroundCheckId))
+  const { closedBy } = await lockLane(sql, laneOfOrder(backgroundCheckId))
   const key = createDataKey(sealer, backgroundCheckId)
   const tombstone = await sql.query(
     `INSERT INTO orders (background_check_id, app_id, tenant_key, state, data_key)
@@ -43,12 +43,16 @@ export async function cancelByCustomer(
   }
   const order = await lockOrder(sql, backgroundCheckId)
   if (order === null || !belongsTo(order, origin)) return refusedAsForeign
-  if (order.state !== 'canceled') await cancelKnown(sql, sealer, backgroundCheckId, order, reason)
+  if (order.state === 'canceled') return { kind: 'done' }
+  const vendorEnded = await cancelKnown(sql, backgroundCheckId, order, closedBy !== null)
+  // Who stopped the check before, an operator, had the vendor told.
+  if (!vendorEnded && closedBy === null) await tellVendor(sql, sealer, backgroundCheckId, order, reason)
   return { kind: 'done' }
 }
 
-async function cancelKnown(sql: Sql, sealer: Sealer, id: string, order: LockedOrder, reason: string): Promise<void> {
-  await supersedeWaiting(sql, laneOfOrder(id))
+/** True when the vendor has nothing to stop: Feishu took its result, and the customer stopped the check while it was being approved. */
+async function cancelKnown(sql: Sql, id: string, order: LockedOrder, duringCancel: boolean): Promise<boolean> {
+  await supersedeWaiting(sql, [laneOfOrder(id)])
   await sql.query(
     `UPDATE orders SET state = 'canceled', failure = NULL, updated_at = now(),
        attention = CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE background_check_id = $1 AND state = 'dead')
@@ -58,15 +62,26 @@ async function cancelKnown(sql: Sql, sealer: Sealer, id: string, order: LockedOr
     [id],
   )
   await sql.query('DELETE FROM poll_schedule WHERE background_check_id = $1', [id])
-  // Feishu took a result and the customer stopped the check while it was being approved: the vendor has nothing to stop.
-  const afterResult = order.state === 'completed'
-  await addToTimeline(sql, [
-    { backgroundCheckId: id, kind: 'canceled_by_customer', detail: { after_result: afterResult } },
-  ])
-  if (!afterResult) await tellVendor(sql, sealer, id, order, reason)
+  const afterResult = order.state === 'completed' || (order.state === 'reported' && (await hasResult(sql, id)))
+  // The event may as well be the echo of the operator's cancel, whose answer is still to come (contract §1.4).
+  const detail = { after_result: afterResult, ...(duringCancel && { during_cancel: true }) }
+  await addToTimeline(sql, [{ backgroundCheckId: id, kind: 'canceled_by_customer', detail }])
+  return afterResult
 }
 
-async function tellVendor(sql: Sql, sealer: Sealer, id: string, order: LockedOrder, reason: string): Promise<void> {
+async function hasResult(sql: Sql, id: string): Promise<boolean> {
+  const text = `SELECT 1 FROM deliveries WHERE background_check_id = $1 AND api = 'update_result' AND state = 'delivered'`
+  return (await sql.query(text, [id])).rowCount !== 0
+}
+
+/** Has the vendor told that a check was stopped: instead of a placing that never began, after one that did. */
+export async function tellVendor(
+  sql: Sql,
+  sealer: Sealer,
+  id: string,
+  order: LockedOrder,
+  reason: string,
+): Promise<void> {
   const never = await sql.query(
     `DELETE FROM vendor_tasks
      WHERE subject = $1 AND action = 'place' AND attempts = 0 AND NOT claimed AND ambiguous_at IS NULL`,

@@ -1,7 +1,17 @@
 import type { DeliveryState, OrderBody, OrderState, ProgressBody } from '../map.js'
 import type { TimelineNote } from '../timeline.js'
 import type { VendorOrder, VendorResult, VendorStage } from '../vendor/adapter.js'
-import { cancelOf, contentOf, isTerminatedStage, progressOf, resultOf, stageIdOf, terminatedStage } from './stages.js'
+import {
+  cancelOf,
+  contentOf,
+  hashedStageId,
+  isTerminatedStage,
+  progressOf,
+  resultOf,
+  type Shaped,
+  stageIdOf,
+  terminatedStage,
+} from './stages.js'
 
 /** A delivery of the order that is there already, in the order of its lane. */
 export interface KnownDelivery {
@@ -10,7 +20,11 @@ export interface KnownDelivery {
   state: DeliveryState
   /** Feishu may have seen it: it is not rewritten any more. */
   attempted: boolean
+  /** An older system sent it: nobody knows here what it said. */
+  imported?: boolean
   seenAt: number
+  /** The stage of the vendor in whose place an operator had this one sent. */
+  standsFor?: string
 }
 
 /** One place in what waits; without an `id` it is new. */
@@ -82,6 +96,9 @@ class Draft {
   readonly #attempted: readonly KnownDelivery[]
   readonly #unattempted: readonly KnownDelivery[]
   readonly #closed: boolean
+  readonly #takenIds: ReadonlySet<string | undefined>
+  /** A result that Feishu had an attempt of: another one that waits is an operator's. */
+  readonly #hasResult: boolean
   readonly #difference: Difference = { waiting: [], withdrawn: [], relinked: [], attention: [], notes: [], state: null }
   #lastTime: number
 
@@ -91,6 +108,10 @@ class Draft {
     this.#attempted = known.filter((each) => each.attempted)
     this.#unattempted = known.filter((each) => !each.attempted && each.state === 'pending')
     this.#closed = this.#attempted.some((each) => each.content.api !== 'update_progress' && each.state !== 'superseded')
+    this.#takenIds = new Set(known.flatMap((each) => (each.standsFor === undefined ? [] : [ownStageId(each)])))
+    this.#hasResult = this.#attempted.some(
+      (each) => each.content.api === 'update_result' && each.state !== 'superseded',
+    )
     this.#lastTime = Math.max(0, ...this.#attempted.map((each) => stageTimeOf(each.content)))
   }
 
@@ -105,9 +126,9 @@ class Draft {
 
   /** A stage that the vendor named before and names no longer was seen: it is sent all the same, first. */
   keepVanished(stages: readonly VendorStage[]): void {
-    const named = new Set(stages.map((stage) => stageIdOf(stage.id)))
-    for (const { id, content } of this.#unattempted) {
-      if (content.api !== 'update_progress' || named.has(content.body.stage_id)) continue
+    const named = new Set(stages.map((stage) => this.#idOf(stage)))
+    for (const { id, content, standsFor } of this.#unattempted) {
+      if (content.api !== 'update_progress' || named.has(standsFor ?? content.body.stage_id)) continue
       // Our own words, not the vendor's: they go when the vendor goes on after all.
       if (isTerminatedStage(content.body)) continue
       const time = Math.max(stageTimeOf(content), this.#lastTime + 1)
@@ -117,29 +138,43 @@ class Draft {
   }
 
   stage(stage: VendorStage): void {
-    const stageId = stageIdOf(stage.id)
-    const sent = this.#attempted.find((each) => isStage(each, stageId))
-    if (sent) this.#compareWithSent(sent, progressOf(this.#id, stage, stageTimeOf(sent.content)).body)
-    else if (this.#closed) this.#flagLate(stageId)
-    else this.#putStage(stage, stageId)
+    const stageId = this.#idOf(stage)
+    const waiting = this.#unattempted.find((each) => isStage(each, stageId))
+    const sent = this.#attempted.findLast((each) => isStage(each, stageId))
+    if (sent && waiting?.standsFor === undefined) {
+      this.#compareWithSent(sent, this.#wordsOf(stage, stageTimeOf(sent.content), sent).body)
+    } else if (this.#closed && waiting?.standsFor === undefined) this.#flagLate(stageId)
+    else this.#putStage(stage, stageId, waiting)
   }
 
-  #putStage(stage: VendorStage, stageId: string): void {
-    const waiting = this.#unattempted.find((each) => isStage(each, stageId))
+  #wordsOf(stage: VendorStage, time: number, delivery: KnownDelivery | undefined): Shaped<ProgressBody> {
+    const { body, notes } = progressOf(this.#id, stage, time)
+    return { body: { ...body, stage_id: (delivery && ownStageId(delivery)) ?? this.#idOf(stage) }, notes }
+  }
+
+  /** An id that a resend took before the vendor named it stays the resend's. */
+  #idOf(stage: VendorStage): string {
+    const id = stageIdOf(stage.id)
+    return this.#takenIds.has(id) ? hashedStageId(stage.id) : id
+  }
+
+  #putStage(stage: VendorStage, stageId: string, waiting: KnownDelivery | undefined): void {
     const seenAt = waiting?.seenAt ?? this.#now
     const time = Math.max(
       this.#believable(stage.time, seenAt, { stage_id: stageId }, waiting === undefined),
       this.#lastTime + 1,
     )
     this.#lastTime = time
-    const { body, notes } = progressOf(this.#id, stage, time)
+    const { body, notes } = this.#wordsOf(stage, time, waiting)
     this.#put({ api: 'update_progress', body }, waiting, notes, 'stage_seen', 'stage_replaced', { stage_id: stageId })
     this.#difference.state = 'in_progress'
   }
 
   result(result: VendorResult): void {
-    const sent = this.#attempted.find((each) => each.content.api === 'update_result' && each.state !== 'superseded')
-    if (sent) this.#compareWithSent(sent, resultOf(this.#id, result, resultTimeOf(sent.content)).body)
+    const sent = this.#attempted.findLast((each) => each.content.api === 'update_result' && each.state !== 'superseded')
+    const again = this.#unattempted.some((each) => each.content.api === 'update_result')
+    if (sent && again) this.#putResult(result)
+    else if (sent) this.#compareWithSent(sent, resultOf(this.#id, result, resultTimeOf(sent.content)).body)
     else if (!this.#closed) this.#putResult(result)
   }
 
@@ -160,7 +195,10 @@ class Draft {
 
   finish(anyStage: boolean): Difference {
     const kept = new Set(this.#difference.waiting.map((each) => each.id))
-    const withdrawn = this.#unattempted.filter((each) => !kept.has(each.id))
+    // What an operator had sent again goes, whatever the vendor names.
+    const isAgain = ({ content, standsFor }: KnownDelivery) =>
+      standsFor !== undefined || (this.#hasResult && content.api === 'update_result')
+    const withdrawn = this.#unattempted.filter((each) => !kept.has(each.id) && !isAgain(each))
     for (const each of withdrawn) {
       if (each.content.api === 'update_result') this.note('result_withdrawn', { delivery_id: each.id })
     }
@@ -194,6 +232,7 @@ class Draft {
 
   /** Sent content stays as it was sent; only links of what is not settled yet follow the vendor. */
   #compareWithSent(sent: KnownDelivery, body: OrderBody['body']): void {
+    if (sent.imported) return
     const stageId = 'stage_id' in body ? body.stage_id : undefined
     if (contentOf(sent.content.body) !== contentOf(body)) {
       this.#flag('changed_after_sent')
@@ -210,6 +249,8 @@ class Draft {
   }
 
   #flagLate(stageId: string): void {
+    // What an older system left out before its result, and why, is not known here.
+    if (this.#attempted.some((each) => each.imported && each.content.api === 'update_result')) return
     this.#flag('changed_after_sent')
     this.note('stage_after_end', { stage_id: stageId })
   }
@@ -228,7 +269,11 @@ class Draft {
 }
 
 function isStage(delivery: KnownDelivery, stageId: string): boolean {
-  return delivery.content.api === 'update_progress' && delivery.content.body.stage_id === stageId
+  return (delivery.standsFor ?? ownStageId(delivery)) === stageId
+}
+
+function ownStageId({ content }: KnownDelivery): string | undefined {
+  return content.api === 'update_progress' ? content.body.stage_id : undefined
 }
 
 function stageTimeOf(content: OrderBody): number {

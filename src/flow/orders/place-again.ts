@@ -1,8 +1,9 @@
 import type { Sql } from '../../platform/database/database.js'
+import { laneOfOrder } from '../map.js'
 import { addToTimeline } from '../timeline.js'
 import { lockOrder, taskOfOrder } from './receive.js'
 
-export type PlacedAgain = 'done' | 'unknown' | 'erased' | 'not_failed'
+export type PlacedAgain = 'done' | 'unknown' | 'erased' | 'not_failed' | 'being_stopped'
 
 /**
  * Leads an order out of `failed`: a new task places it. An order fails only after an attempt, and one of its attempts
@@ -13,6 +14,7 @@ export async function placeAgain(sql: Sql, backgroundCheckId: string): Promise<P
   if (order === null) return 'unknown'
   if (order.state !== 'failed') return 'not_failed'
   if (order.payload_sealed === null) return 'erased'
+  if (await isStopped(sql, backgroundCheckId)) return 'being_stopped'
   await sql.query(
     `UPDATE orders SET state = 'received', failure = NULL, attention = array_remove(attention, 'failed'), updated_at = now() WHERE background_check_id = $1`,
     [backgroundCheckId],
@@ -25,4 +27,10 @@ export async function placeAgain(sql: Sql, backgroundCheckId: string): Promise<P
   )
   await addToTimeline(sql, [{ backgroundCheckId, kind: 'place_again' }])
   return 'done'
+}
+
+/** Whoever stops an order holds its row, as the caller does. */
+async function isStopped(sql: Sql, backgroundCheckId: string): Promise<boolean> {
+  const text = 'SELECT 1 FROM lanes WHERE lane = $1 AND closed_by IS NOT NULL'
+  return (await sql.query(text, [laneOfOrder(backgroundCheckId)])).rowCount === 1
 }

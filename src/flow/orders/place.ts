@@ -5,7 +5,7 @@ import type { Logger } from '../../platform/logger.js'
 import { addToTimeline } from '../timeline.js'
 import type { OrderToPlace, VendorAdapter, VendorAnswer, VendorFailure } from '../vendor/adapter.js'
 import { keyOfOrder } from './keys.js'
-import { type LockedOrder, lockOrder, payloadContext } from './receive.js'
+import { type LockedOrder, lockOrder, payloadContext, taskOfOrder } from './receive.js'
 import { vendorRetryMs } from './schedule.js'
 import { finishTask, type RunTask, retryTask, turnTask, type VendorTask } from './tasks.js'
 
@@ -61,7 +61,10 @@ function keepAmbiguous(failure: VendorFailure): VendorFailure {
 }
 
 async function readOrder({ database, sealer }: PlaceOptions, id: string): Promise<OrderToPlace | 'not_wanted'> {
-  const found = await database.pool.query<LockedOrder>('SELECT * FROM orders WHERE background_check_id = $1', [id])
+  const found = await database.pool.query<LockedOrder>(
+    `SELECT o.* FROM orders o JOIN vendor_tasks t ON t.subject = $2 AND t.action = 'place' WHERE o.background_check_id = $1`,
+    [id, taskOfOrder(id)],
+  )
   const order = found.rows[0]
   if (order?.state !== 'received' || order.payload_sealed === null) return 'not_wanted'
   const key = keyOfOrder(sealer, id, order.data_key)
@@ -82,27 +85,38 @@ async function settle(
   answer: VendorAnswer<{ orderId: string }>,
 ): Promise<void> {
   const order = await lockOrder(sql, task.id)
-  const mine = await sql.query('SELECT 1 FROM vendor_tasks WHERE subject = $1 AND fence = $2 FOR UPDATE', [
-    task.subject,
-    task.fence,
-  ])
-  if (order === null || mine.rowCount === 0) return
+  const mine = await sql.query<{ action: string }>(
+    'SELECT action FROM vendor_tasks WHERE subject = $1 AND fence = $2 FOR UPDATE',
+    [task.subject, task.fence],
+  )
+  const [row] = mine.rows
+  if (order === null || row === undefined) return
+  // A cancel that came meanwhile, the customer's or an operator's, turned the task.
+  const wanted = order.state === 'received' && row.action === 'place'
   if (answer.kind === 'ok' && (await belongsToAnother(sql, task.id, answer.value.orderId))) {
-    await failOrder(sql, task, 'place_refused', 'the vendor answered the number of another check')
-  } else if (answer.kind === 'ok') await settlePlaced(sql, task, order, answer.value.orderId)
-  else if (order.state !== 'received') await settleCanceledMeanwhile(sql, task, answer)
+    if (!wanted) await finishTask(sql, task)
+    else await failOrder(sql, task, 'place_refused', 'the vendor answered the number of another check')
+  } else if (answer.kind === 'ok') await settlePlaced(sql, task, wanted, answer.value.orderId)
+  else if (!wanted) await settleCanceledMeanwhile(sql, task, answer)
   else await settleFailure(options, sql, task, answer)
 }
 
 /** Two placings that settle at once are told the same number one after the other. */
 async function belongsToAnother(sql: Sql, id: string, vendorOrderId: string): Promise<boolean> {
+  await lockVendorOrder(sql, vendorOrderId)
+  return isTakenByAnother(sql, id, vendorOrderId)
+}
+
+export async function lockVendorOrder(sql: Sql, vendorOrderId: string): Promise<void> {
   await sql.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`vendor-order:${vendorOrderId}`])
+}
+
+export async function isTakenByAnother(sql: Sql, id: string, vendorOrderId: string): Promise<boolean> {
   const text = 'SELECT 1 FROM orders WHERE vendor_order_id = $1 AND background_check_id <> $2'
   return (await sql.query(text, [vendorOrderId, id])).rowCount !== 0
 }
 
-async function settlePlaced(sql: Sql, task: VendorTask, order: LockedOrder, vendorOrderId: string): Promise<void> {
-  const wanted = order.state === 'received'
+async function settlePlaced(sql: Sql, task: VendorTask, wanted: boolean, vendorOrderId: string): Promise<void> {
   await sql.query(
     `UPDATE orders SET vendor_order_id = $2, state = CASE WHEN state = 'received' THEN 'ordered' ELSE state END, updated_at = now()
      WHERE background_check_id = $1`,

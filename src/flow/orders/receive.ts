@@ -3,6 +3,7 @@ import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Sql } from '../../platform/database/database.js'
 import { addToTimeline } from '../timeline.js'
 import type { OrderToPlace } from '../vendor/adapter.js'
+import { keepUnboundAccount } from './unbound.js'
 
 /** Who sent an event: orders of another app or tenant are never touched by it. */
 export interface Origin {
@@ -19,7 +20,7 @@ export const taskOfOrder = (backgroundCheckId: string): string => `order:${backg
 
 /**
  * Keeps an order that a customer placed, once, and leaves a task to place it at the vendor. An order that was canceled
- * before it came is filled in and stays canceled.
+ * before it came, or was brought along from an older system, is filled in and otherwise stays as it is: it is not placed.
  */
 export async function receiveOrder(sql: Sql, sealer: Sealer, origin: Origin, order: OrderToPlace): Promise<Effect> {
   const id = order.backgroundCheckId
@@ -37,26 +38,30 @@ export async function receiveOrder(sql: Sql, sealer: Sealer, origin: Origin, ord
       key.wrapped,
     ],
   )
-  if (inserted.rowCount === 0) return fillTombstone(sql, sealer, origin, order)
+  if (inserted.rowCount === 0) return fillIn(sql, sealer, origin, order)
   await sql.query(`INSERT INTO vendor_tasks (subject, action, tenant_key) VALUES ($1, 'place', $2)`, [
     taskOfOrder(id),
     origin.tenantKey,
   ])
   await addToTimeline(sql, [{ backgroundCheckId: id, kind: 'received' }])
+  await keepUnboundAccount(sql, origin, order.accountId)
   return done
 }
 
-async function fillTombstone(sql: Sql, sealer: Sealer, origin: Origin, order: OrderToPlace): Promise<Effect> {
+async function fillIn(sql: Sql, sealer: Sealer, origin: Origin, order: OrderToPlace): Promise<Effect> {
   const id = order.backgroundCheckId
   const known = await lockOrder(sql, id)
   if (known === null || !belongsTo(known, origin)) return refusedAsForeign
-  if (known.state !== 'canceled' || known.payload_sealed !== null || known.data_key === null) return done
+  if (known.payload_sealed !== null || known.data_key === null) return done
   const key = openDataKey(sealer, id, known.data_key)
   await sql.query(
-    `UPDATE orders SET account_id = $2, package_id = $3, payload_sealed = $4, updated_at = now() WHERE background_check_id = $1`,
+    `UPDATE orders SET account_id = coalesce(account_id, $2), package_id = coalesce(package_id, $3), payload_sealed = $4,
+       updated_at = now() WHERE background_check_id = $1`,
     [id, order.accountId, order.packageId, sealJson(key, order, payloadContext(id))],
   )
-  await addToTimeline(sql, [{ backgroundCheckId: id, kind: 'received', detail: { already_canceled: true } }])
+  const before = known.state === 'canceled' ? { already_canceled: true } : { already_placed: true }
+  await addToTimeline(sql, [{ backgroundCheckId: id, kind: 'received', detail: before }])
+  await keepUnboundAccount(sql, origin, order.accountId)
   return done
 }
 

@@ -9,6 +9,7 @@ import type { VendorOrder } from '../vendor/adapter.js'
 import { type Attention, diffOrder } from './diff.js'
 import { keyOfOrder } from './keys.js'
 import { lockOrder } from './receive.js'
+import { withResends } from './resends.js'
 
 export const openStates: readonly string[] = ['received', 'ordered', 'in_progress', 'reported'] satisfies OrderState[]
 
@@ -65,11 +66,12 @@ export async function recordVendorOrder(
   const order = await lockOrder(sql, id)
   if (!(await mayRecord(sql))) return null
   if (order === null || order.data_key === null) return { buckets: [], ended: true }
-  if (order.state === 'canceled') return { buckets: [], ended: true }
+  // What an operator stopped stays stopped, whatever comes of it at the vendor.
+  if (order.state === 'canceled' || state.closedBy !== null) return { buckets: [], ended: true }
   if (vendor.backgroundCheckId !== undefined && vendor.backgroundCheckId !== id) return refuseForeign(sql, id)
   const key = keyOfOrder(sealer, id, order.data_key)
   const lane: OrderLane = { backgroundCheckId: id, appId: order.app_id, tenantKey: order.tenant_key, key, state }
-  const difference = diffOrder(id, await readLane(sql, lane), vendor, now)
+  const difference = diffOrder(id, await withResends(sql, id, await readLane(sql, lane)), vendor, now)
   await withdraw(sql, difference.withdrawn)
   await relink(sql, lane, difference.relinked)
   const buckets = await putWaiting(sql, lane, difference.waiting, now)

@@ -18,9 +18,11 @@ export interface Shaped<Body> {
 
 /** The vendor's id where Feishu surely takes it, else a stable hash of it. */
 export function stageIdOf(vendorId: string): string {
-  return /^[A-Za-z0-9_-]{1,36}$/.test(vendorId)
-    ? vendorId
-    : createHash('sha256').update(vendorId).digest('hex').slice(0, 32)
+  return /^[A-Za-z0-9_-]{1,36}$/.test(vendorId) ? vendorId : hashedStageId(vendorId)
+}
+
+export function hashedStageId(vendorId: string): string {
+  return createHash('sha256').update(vendorId).digest('hex').slice(0, 32)
 }
 
 export function progressOf(backgroundCheckId: string, stage: VendorStage, stageTime: number): Shaped<ProgressBody> {
@@ -60,18 +62,32 @@ export function cancelOf(backgroundCheckId: string): CancelBody {
   return { background_check_id: backgroundCheckId }
 }
 
-const terminated = 'terminated'
+/** The `stage_id` of the last stage of a check that was stopped. */
+export const terminated = 'terminated'
 const stopped = { name: '已终止', enName: 'Terminated' }
 
 /** The last stage of an order that the vendor stopped; `null` where the vendor's own last stage says so already. */
 export function terminatedStage(stages: readonly VendorStage[], time: number): VendorStage | null {
   const last = stages.at(-1)
-  const said = last?.name.trim() === stopped.name || last?.enName?.trim().toLowerCase() === stopped.enName.toLowerCase()
-  if (said) return null
+  if (last !== undefined && isStopped(last.name, last.enName)) return null
   const used = new Set(stages.map((stage) => stageIdOf(stage.id)))
   let id = terminated
   for (let next = 2; used.has(id); next += 1) id = `${terminated}-${next}`
   return { id, ...stopped, time, reports: [] }
+}
+
+/** Whether a stage tells that the check was stopped. */
+export function saysStopped(body: ProgressBody): boolean {
+  return isStopped(body.stage_name, body.stage_en_name)
+}
+
+function isStopped(name: string, enName: string | undefined): boolean {
+  return name.trim() === stopped.name || enName?.trim().toLowerCase() === stopped.enName.toLowerCase()
+}
+
+/** What the last stage of a check says that an operator stopped, in words of the operator's or our own. */
+export function stoppedStage(name: string | undefined): Pick<ProgressBody, 'stage_name' | 'stage_en_name'> {
+  return name === undefined ? { stage_name: stopped.name, stage_en_name: stopped.enName } : { stage_name: name }
 }
 
 export function isTerminatedStage(body: ProgressBody): boolean {

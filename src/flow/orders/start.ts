@@ -1,6 +1,7 @@
 import type { Parts } from '../../app.js'
 import type { Started } from '../../platform/lifetime.js'
 import { createBinding } from '../accounts/bind.js'
+import { startAgreementsFeed } from '../agreements/feed.js'
 import type { VendorAdapter } from '../vendor/adapter.js'
 import { createBreaker } from '../vendor/breaker.js'
 import { startCapabilities } from '../vendor/capabilities.js'
@@ -11,11 +12,12 @@ import { createCanceling } from './cancel-at-vendor.js'
 import { startFeed } from './feed.js'
 import { createPlacing } from './place.js'
 import { startPoller } from './poll.js'
+import { createResending } from './resend.js'
 import { startTaskWorker } from './tasks.js'
 
 /**
  * The room `orders`: from an order in the inbox to an order at the vendor, and back from the vendor's words to what
- * waits for Feishu. `start` puts its workers together: tasks (bind, place, cancel) and the poller.
+ * waits for Feishu. `start` puts its workers together: tasks (bind, place, cancel, resend) and the poller.
  */
 export interface VendorSide extends Started {
   /** There may be tasks that are due. */
@@ -45,6 +47,18 @@ export async function startVendorSide(parts: Parts, override?: VendorAdapter): P
   const terms = { minMs: pollMinMs, maxMs: pollMaxMs }
   const isOffered = () => capabilities.current().changes && vendor.changes !== undefined
   const feed = startFeed({ database, sealer, vendor, log, terms, isOffered, onReady, onFailure })
+  const agreements = startAgreementsFeed({
+    database,
+    sealer,
+    vendor,
+    log,
+    appIds: config.feishu.apps.map((app) => app.appId),
+    everyMs: pollMinMs,
+    isOffered: () => capabilities.current().tripartite && vendor.agreements !== undefined,
+    onReady,
+    onChange: (outcome) => metrics.agreementChanges.inc({ outcome }),
+    onFailure,
+  })
   const poller = startPoller({
     database,
     sealer,
@@ -68,9 +82,10 @@ export async function startVendorSide(parts: Parts, override?: VendorAdapter): P
     onFailure,
     leaseMs: 2 * timeoutMs + settleMs,
     run: {
-      bind: createBinding(common),
+      bind: createBinding({ ...common, onReady }),
       place: createPlacing({ ...common, onPlaced: () => poller.wake(), onCancelWanted: () => tasks.wake() }),
       cancel: createCanceling(common),
+      resend: createResending({ ...common, onReady }),
     },
   })
   hints.listen('vendor', () => tasks.wake())
@@ -78,7 +93,7 @@ export async function startVendorSide(parts: Parts, override?: VendorAdapter): P
   return {
     wake: () => tasks.wake(),
     stop: async () => {
-      await Promise.all([tasks.stop(), poller.stop(), feed.stop(), capabilities.stop()])
+      await Promise.all([tasks.stop(), poller.stop(), feed.stop(), agreements.stop(), capabilities.stop()])
       await adapter.stop?.()
     },
   }

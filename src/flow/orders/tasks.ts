@@ -6,12 +6,13 @@ import { type Loop, startLoop } from '../../platform/loop.js'
 import type { VendorFailure } from '../vendor/adapter.js'
 
 /**
- * Calls that the vendor still owes an answer to: bind an account, place an order, cancel it. One row for each account
- * or order, claimed in turns by tenant, run, and settled under the fence of the claim.
+ * Calls that the vendor still owes an answer to: bind an account, place an order, cancel it, say once more what is to be
+ * sent again. One row for each account, order, result or stage, claimed in turns by tenant, run, and settled under the
+ * fence of the claim.
  */
 export interface VendorTask {
   subject: string
-  /** The id behind `account:` or `order:`. */
+  /** The id behind `account:` or `order:`, or what resend.ts puts behind `resend:`. */
   id: string
   action: TaskAction
   tenantKey: string
@@ -23,7 +24,7 @@ export interface VendorTask {
   reasonSealed: Buffer | null
 }
 
-export type TaskAction = 'bind' | 'place' | 'cancel'
+export type TaskAction = 'bind' | 'place' | 'cancel' | 'resend'
 export type RunTask = (task: VendorTask, signal: AbortSignal) => Promise<void>
 
 export interface TaskWorkerOptions {

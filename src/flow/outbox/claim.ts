@@ -26,6 +26,8 @@ export interface Claim {
   looks: number
   /** A probe has shown that what is to be created is not there. */
   probed: boolean
+  /** A result behind one that Feishu took: what an answer to a repeat or a read tells may be about that one. */
+  again: boolean
   /** Since the first attempt, without the time that it waited for limits, holds and outages of our own. */
   ageMs: number
   othersWait: boolean
@@ -35,6 +37,14 @@ export interface Claim {
   /** `performance.now()` before the claim was made: it ends so long after, whatever the answer's way took. */
   claimedAt: number
 }
+
+/** Methods that one hold may park together: `tripartite_agreements` of `tripartite_agreements.update`. */
+export function familyOf(api: string): string {
+  return api.split('.')[0] ?? api
+}
+
+/** Whether a hold `h` parks the method of a bucket `b`: it names none, this one, or its family. */
+export const holdsApi = `h.api IN ('', b.api, split_part(b.api, '.', 1))`
 
 /** Buckets where something is due that nothing holds back, leased to `owner`; `only` these, or any. */
 export async function leaseDueBuckets(
@@ -52,7 +62,7 @@ export async function leaseDueBuckets(
          AND EXISTS (SELECT 1 FROM deliveries d WHERE d.bucket_id = b.id AND d.due_at <= now())
          AND NOT EXISTS (
            SELECT 1 FROM holds h WHERE h.released_at IS NULL AND h.app_id = b.app_id
-             AND h.tenant_key IN ('', b.tenant_key) AND h.api IN ('', b.api))
+             AND h.tenant_key IN ('', b.tenant_key) AND ${holdsApi})
        ORDER BY b.lease_until NULLS FIRST LIMIT $3 FOR UPDATE SKIP LOCKED
      )
      UPDATE buckets b SET lease_owner = $1, lease_until = now() + $2 * interval '1 ms'
@@ -108,6 +118,7 @@ interface ClaimRow {
   tokens_refused: number | null
   looks: number | null
   probed: boolean | null
+  again: boolean
   age_ms: number
   others_wait: boolean
   order_state: string | null
@@ -140,6 +151,9 @@ const claimSql = `
   SELECT c.*, (c.last_error ->> 'tokens_refused')::int AS tokens_refused,
     CASE WHEN c.abandoned THEN 0 ELSE (c.last_error ->> 'looks')::int END AS looks,
     (c.last_error ->> 'probed')::bool AS probed,
+    CASE WHEN c.api <> 'update_result' THEN false ELSE EXISTS (
+      SELECT 1 FROM deliveries w WHERE w.lane = c.lane AND w.seq < c.seq AND w.api = c.api AND w.state = 'delivered'
+    ) END AS again,
     coalesce(extract(epoch FROM now() - c.first_attempt_at)::float8 * 1000 - c.waited_ms, 0)::float8 AS age_ms,
     EXISTS (SELECT 1 FROM deliveries w WHERE w.lane = c.lane AND w.seq > c.seq AND w.state = 'pending') AS others_wait,
     o.state AS order_state, o.data_key
@@ -161,6 +175,7 @@ export async function claimHeads(sql: Sql, bucketId: number, limit: number, leas
     tokensRefused: row.tokens_refused ?? 0,
     looks: row.looks ?? 0,
     probed: row.probed ?? false,
+    again: row.again,
     ageMs: row.age_ms,
     othersWait: row.others_wait,
     orderState: row.order_state,
@@ -207,7 +222,9 @@ export async function knownUses(
 
 /** A new name for the life of a bucket's limiter state, unless somebody else gave one meanwhile. */
 export async function renewEpoch(sql: Sql, bucketId: number, from: string, to: string): Promise<string> {
-  await sql.query('UPDATE buckets SET epoch = $3 WHERE id = $1 AND epoch = $2', [bucketId, from, to])
-  const read = await sql.query<{ epoch: string }>('SELECT epoch FROM buckets WHERE id = $1', [bucketId])
-  return read.rows[0]?.epoch ?? to
+  const renewed = await sql.query<{ epoch: string }>(
+    'UPDATE buckets SET epoch = CASE WHEN epoch = $2 THEN $3 ELSE epoch END WHERE id = $1 RETURNING epoch',
+    [bucketId, from, to],
+  )
+  return renewed.rows[0]?.epoch ?? to
 }

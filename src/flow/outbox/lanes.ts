@@ -9,12 +9,22 @@ import type { Sql } from '../../platform/database/database.js'
  */
 export interface LaneState {
   lastSeq: number
+  /** `cancel`: an operator stopped the order; whatever the vendor says after that is not sent any more. */
+  closedBy: string | null
 }
 
 export async function lockLane(sql: Sql, lane: string): Promise<LaneState> {
   await sql.query('INSERT INTO lanes (lane) VALUES ($1) ON CONFLICT DO NOTHING', [lane])
-  const locked = await sql.query<{ last_seq: number }>('SELECT last_seq FROM lanes WHERE lane = $1 FOR UPDATE', [lane])
-  return { lastSeq: locked.rows[0]?.last_seq ?? 0 }
+  const locked = await sql.query<{ last_seq: number; closed_by: string | null }>(
+    'SELECT last_seq, closed_by FROM lanes WHERE lane = $1 FOR UPDATE',
+    [lane],
+  )
+  return { lastSeq: locked.rows[0]?.last_seq ?? 0, closedBy: locked.rows[0]?.closed_by ?? null }
+}
+
+/** An operator stopped the order of this lane. The caller holds it. */
+export async function closeLane(sql: Sql, lane: string): Promise<void> {
+  await sql.query(`UPDATE lanes SET closed_by = 'cancel' WHERE lane = $1`, [lane])
 }
 
 /** Locks lanes that exist, in one order for everybody, since two settlements may share lanes. */

@@ -19,6 +19,10 @@ export interface LaneDelivery {
   content: OrderBody
   state: 'pending' | 'sending' | 'delivered' | 'superseded' | 'dead'
   attempted: boolean
+  /** An older system sent it: Feishu has it although no call of this service took it there. */
+  imported: boolean
+  /** Dead, and nobody knows whether it took effect. */
+  unclear: boolean
   seenAt: number
 }
 
@@ -33,11 +37,15 @@ export async function readLane(sql: Sql, lane: OrderLane): Promise<LaneDelivery[
     api: string
     state: LaneDelivery['state']
     attempted: boolean
+    imported: boolean
+    unclear: boolean
     seen_at: Date
     body_sealed: Buffer
   }>(
     `SELECT id, api, state, seen_at, body_sealed,
-       state NOT IN ('pending', 'superseded') OR last_call_at IS NOT NULL OR ambiguous AS attempted
+       state NOT IN ('pending', 'superseded') OR last_call_at IS NOT NULL OR ambiguous AS attempted,
+       state = 'delivered' AND last_call_at IS NULL AS imported,
+       state = 'dead' AND (ambiguous OR dead_class = 'unconfirmed') AS unclear
      FROM deliveries WHERE lane = $1 AND body_sealed IS NOT NULL ORDER BY seq FOR UPDATE`,
     [name],
   )
@@ -46,6 +54,8 @@ export async function readLane(sql: Sql, lane: OrderLane): Promise<LaneDelivery[
     content: openBody(lane.key, name, row.api, row.body_sealed),
     state: row.state,
     attempted: row.attempted,
+    imported: row.imported,
+    unclear: row.unclear,
     seenAt: row.seen_at.getTime(),
   }))
 }

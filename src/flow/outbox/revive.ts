@@ -38,9 +38,13 @@ export async function reviveDelivery(sql: Sql, sealer: Sealer, keepers: Keepers,
   const deliveries = await readLane(sql, lane)
   const dead = deliveries.find((each) => each.id === id)
   if (dead?.state !== 'dead') return refused(`it is not dead, it is ${dead?.state ?? row.state}`)
-  const closing = deliveries.find((each) => isClosing(each) && each.id !== id)
+  const isBehind = (each: LaneDelivery) =>
+    isClosing(each) || (dead.content.api === 'update_result' && isWaitingCancel(each))
+  const closing = deliveries.find((each) => isBehind(each) && each.id !== id)
   if (closing)
     return refused(`the ${closing.content.api} after it is ${closing.state}, and Feishu takes nothing behind that`)
+  const unclear = deliveries.slice(deliveries.indexOf(dead) + 1).find(mayHaveClosed)
+  if (unclear) return refused(`Feishu may have taken the ${unclear.content.api} after it: send that again first`)
   return { kind: 'revived', buckets: await putBack(sql, lane, deliveries, dead) }
 }
 
@@ -64,6 +68,16 @@ function isClosing({ content, state, attempted }: LaneDelivery): boolean {
     attempted &&
     (state === 'delivered' || state === 'sending' || state === 'pending')
   )
+}
+
+/** What Feishu says to a repeat of anything before it would not tell whether that, or this, had been taken. */
+function mayHaveClosed({ content, unclear }: LaneDelivery): boolean {
+  return content.api !== 'update_progress' && unclear
+}
+
+/** The check is being stopped: no result may come behind that, nor in its way. */
+function isWaitingCancel({ content, state }: LaneDelivery): boolean {
+  return content.api === 'cancel' && state === 'pending'
 }
 
 async function lockOrderLane(sql: Sql, sealer: Sealer, backgroundCheckId: string): Promise<OrderLane | string> {
@@ -120,7 +134,8 @@ function inTime(deliveries: readonly LaneDelivery[], after: number): Array<{ id:
   })
 }
 
-async function forgetAttention(sql: Sql, backgroundCheckId: string): Promise<void> {
+/** The flag of dead deliveries goes with the last of them. */
+export async function forgetAttention(sql: Sql, backgroundCheckId: string): Promise<void> {
   await sql.query(
     `UPDATE orders SET attention = array_remove(attention, 'delivery_dead'), updated_at = now() WHERE background_check_id = $1
        AND NOT EXISTS (SELECT 1 FROM deliveries WHERE background_check_id = $1 AND state = 'dead')`,

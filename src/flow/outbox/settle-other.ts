@@ -29,19 +29,28 @@ interface Settled {
   answer?: { id: string }
 }
 
-/** Tells the rooms what became of their deliveries, those of one lane together. */
+/**
+ * Tells the rooms what became of their deliveries, those of one lane together. Answers the buckets of what they put behind
+ * them.
+ */
 export async function tellKeepers(
   sql: Sql,
   { sealer, keepers }: OtherParts,
   rows: readonly OtherRow[],
   settlements: readonly Settled[],
-): Promise<void> {
+): Promise<number[]> {
+  if (rows.length === 0) return []
   const answers = new Map(settlements.map((each) => [each.id, each.answer ?? null]))
   const settled = rows.flatMap((row) => settledOf(sealer, row, answers.get(row.id) ?? null))
   for (const keeper of keepers) {
     const its = settled.filter((each) => keeperOf(keepers, each.lane) === keeper)
     if (its.length > 0) await keeper.settled(sql, its)
   }
+  const due = await sql.query<{ bucket_id: number }>(
+    `SELECT DISTINCT bucket_id FROM deliveries WHERE lane = ANY($1) AND state = 'pending' AND due_at <= now()`,
+    [[...new Set(settled.map((each) => each.lane))]],
+  )
+  return due.rows.map((row) => row.bucket_id)
 }
 
 function settledOf(sealer: Sealer, row: OtherRow, answer: { id: string } | null): SettledOther[] {

@@ -1,10 +1,10 @@
 import type { Database, Sql } from '../../platform/database/database.js'
 import type { DeadClass } from '../map.js'
 import { addToTimeline, type TimelineEntry } from '../timeline.js'
-import { markHeld, markNotHeld } from './approval.js'
+import { settleApprovals } from './approval.js'
 import { lockLanes, readyHeads } from './lanes.js'
 import { type OtherParts, type OtherRow, tellKeepers } from './settle-other.js'
-import { supersedeBehindEnds, supersedeStoppedResults } from './supersede.js'
+import { endLanes } from './supersede.js'
 
 /** What became of a claim. */
 export type Settlement = Settled & {
@@ -69,9 +69,9 @@ export async function settleDeliveries(
     await lockLanes(sql, lanes)
     await makeBucketsToMoveTo(sql, settlements)
     const rows = await update(sql, settlements)
-    await tellKeepers(sql, other, rows.filter(isOther), settlements)
+    const put = await tellKeepers(sql, other, rows.filter(isOther), settlements)
     await endLanes(sql, rows)
-    const buckets = [...(await readyHeads(sql, lanes)), ...movedTo(rows, settlements)]
+    const buckets = [...put, ...(await readyHeads(sql, lanes)), ...movedTo(rows, settlements)]
     await settleOrders(sql, rows, settlements)
     return {
       settled: rows.map(({ id, fence, api, state, seen_ms_ago }) => ({
@@ -95,16 +95,6 @@ interface SettledRow extends OtherRow {
 }
 
 const isOther = (row: SettledRow) => row.background_check_id === null
-
-/** What an operator's cancel makes of its lane, or loses to a result that was under way when it came. */
-async function endLanes(sql: Sql, rows: readonly SettledRow[]): Promise<void> {
-  const results = rows.filter((row) => row.api === 'update_result')
-  const ended = rows.filter((row) => row.api === 'cancel' || row.api === 'update_result')
-  const lanesOf = (these: readonly SettledRow[], state: string) =>
-    these.filter((row) => row.state === state).map((row) => row.lane)
-  await supersedeBehindEnds(sql, lanesOf(ended, 'delivered'))
-  await supersedeStoppedResults(sql, lanesOf(results, 'pending'))
-}
 
 /** Feishu refused it because the order was over, and the customer's cancel came while the call was under way. */
 const refusedAsOver = `s.state = 'dead' AND s.last_error ->> 'code' = '1002858'`
@@ -199,7 +189,10 @@ async function settleOrders(sql: Sql, rows: readonly SettledRow[], settlements: 
   )
   await endOrders(sql, results.filter(isHeld), 'reported')
   await endOrders(sql, of('delivered', 'cancel'), 'canceled')
-  await settleApprovals(sql, rows, byId)
+  await settleApprovals(
+    sql,
+    rows.map((row) => ({ ...row, code: byId.get(row.id)?.lastError?.code })),
+  )
   await flagDead(
     sql,
     rows.filter((row) => row.state === 'dead'),
@@ -210,26 +203,15 @@ async function settleOrders(sql: Sql, rows: readonly SettledRow[], settlements: 
   )
 }
 
-/** What the refusal of a result that was sent again tells about the one before it (contract §3.10). */
-async function settleApprovals(
-  sql: Sql,
-  rows: readonly SettledRow[],
-  byId: ReadonlyMap<string, Settlement>,
-): Promise<void> {
-  for (const { id, api, state, background_check_id } of rows) {
-    const code = byId.get(id)?.lastError?.code
-    if (api !== 'update_result' || background_check_id === null) continue
-    if (state === 'pending' && code === 1002863) await markHeld(sql, background_check_id, { delivery_id: id })
-    if (state === 'dead' && code === 1002858) await markNotHeld(sql, background_check_id)
-  }
-}
-
 /** Sorted, since two settlements may share orders with a cancel; the lane comes first everywhere. */
 async function endOrders(sql: Sql, rows: readonly SettledRow[], state: string): Promise<void> {
   const ids = rows.flatMap((row) => row.background_check_id ?? [])
   if (ids.length === 0) return
   await sql.query(
-    `UPDATE orders SET state = $2, failure = NULL, attention = array_remove(attention, 'failed'), updated_at = now()
+    `UPDATE orders o SET state = $2, failure = NULL, updated_at = now(),
+       attention = array_remove(CASE WHEN $2 = 'canceled' AND NOT EXISTS (
+           SELECT 1 FROM deliveries d WHERE d.background_check_id = o.background_check_id AND d.state = 'dead')
+         THEN array_remove(attention, 'delivery_dead') ELSE attention END, 'failed')
      WHERE background_check_id IN (
        SELECT background_check_id FROM orders WHERE background_check_id = ANY($1) AND state <> 'canceled'
        ORDER BY background_check_id FOR UPDATE)`,

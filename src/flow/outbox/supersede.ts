@@ -2,14 +2,57 @@ import type { Sql } from '../../platform/database/database.js'
 import { addToTimeline } from '../timeline.js'
 
 /**
- * Ends everything that waits in a lane; what is being sent settles by its own answer. What Feishu refused because the
- * order was over, before its event said so, was no longer needed either. The caller holds the lane.
+ * Ends everything that waits in lanes whose orders are over; what is being sent settles by its own answer. What Feishu
+ * refused because the order was over, before we knew, was no longer needed either. The caller holds the lanes.
  */
-export async function supersedeWaiting(sql: Sql, lane: string): Promise<void> {
+export async function supersedeWaiting(sql: Sql, lanes: readonly string[]): Promise<void> {
+  await supersede(sql, lanes, `d.state = 'pending' OR (d.state = 'dead' AND d.last_error ->> 'code' = '1002858')`)
+}
+
+/**
+ * Ends what waits in the lane of an order that an operator stops, but for a result that Feishu may have taken: nothing
+ * follows a result, so that one has to be settled first. The caller holds the lane.
+ */
+export async function supersedeStopped(sql: Sql, lane: string): Promise<void> {
+  await supersede(sql, [lane], `d.state = 'pending' AND NOT (d.api = 'update_result' AND d.ambiguous)`)
+}
+
+/** What settled deliveries mean for what waits behind them, by an operator's cancel. The caller holds the lanes. */
+export async function endLanes(
+  sql: Sql,
+  rows: ReadonlyArray<{ api: string; state: string; lane: string }>,
+): Promise<void> {
+  const lanesOf = (api: string, state: string) =>
+    rows.filter((row) => row.api === api && row.state === state).map((row) => row.lane)
+  await supersedeWaiting(sql, lanesOf('cancel', 'delivered'))
+  // Nothing follows a result that Feishu took.
+  await supersede(sql, lanesOf('update_result', 'delivered'), `d.state = 'pending'`)
+  // A result that came back without having taken effect is not sent any more.
+  await supersede(
+    sql,
+    lanesOf('update_result', 'pending'),
+    `d.state = 'pending' AND d.api = 'update_result' AND NOT d.ambiguous AND EXISTS (
+       SELECT 1 FROM deliveries c WHERE c.lane = d.lane AND c.api = 'cancel' AND c.state = 'pending' AND c.seq > d.seq)`,
+  )
+}
+
+/** Dead deliveries in whose place an operator has another one sent. The caller holds the lane. */
+export async function supersedeReplaced(sql: Sql, lane: string, ids: readonly string[]): Promise<void> {
+  if (ids.length > 0) await supersede(sql, [lane], `d.state = 'dead' AND d.id = ANY($2)`, [ids])
+}
+
+/** `which`: a condition on `d`. */
+async function supersede(
+  sql: Sql,
+  lanes: readonly string[],
+  which: string,
+  values: readonly unknown[] = [],
+): Promise<void> {
+  if (lanes.length === 0) return
   const ended = await sql.query<{ id: string; background_check_id: string | null }>(
-    `UPDATE deliveries SET state = 'superseded', due_at = NULL, dead_class = NULL, settled_at = now()
-     WHERE lane = $1 AND (state = 'pending' OR (state = 'dead' AND last_error ->> 'code' = '1002858')) RETURNING id, background_check_id`,
-    [lane],
+    `UPDATE deliveries d SET state = 'superseded', due_at = NULL, dead_class = NULL, settled_at = now()
+     WHERE d.lane = ANY($1) AND (${which}) RETURNING d.id, d.background_check_id`,
+    [lanes, ...values],
   )
   await addToTimeline(
     sql,

@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import type { OrderState } from '../../flow/map.js'
 import { pollNow } from '../../flow/orders/nudge.js'
-import { placeAgain } from '../../flow/orders/place-again.js'
 import type { Prisma } from '../../platform/database/generated/client.js'
 import { behind, cut, limit, page, timeCursor } from './lists.js'
 import { orderColumns, showOrder, showOrders, showWholeOrder } from './order-shape.js'
@@ -96,27 +95,8 @@ const pollOrder = route({
   },
 })
 
-const retryOrder = route({
-  method: 'POST',
-  path: '/v1/orders/{background_check_id}/retry',
-  summary: 'Places a failed order again, after asking the vendor whether it has it',
-  scopes: ['operate'],
-  status: 202,
-  params,
-  query: none,
-  body: noBody,
-  run: async (parts, { params: { background_check_id: id } }) => {
-    const again = await parts.database.transaction((sql) => placeAgain(sql, id))
-    if (again === 'unknown') return unknownId
-    if (again === 'not_failed') return problem('order-not-failed', 'only an order that failed can be placed again')
-    if (again === 'erased') return problem('erased', 'what the order was placed with was erased')
-    parts.hints.send('vendor')
-    return okOrUnknown(await showOrder(parts, id))
-  },
-})
-
 function okOrUnknown(order: object | null): Answer {
   return order === null ? unknownId : ok(order)
 }
 
-export const orderRoutes: readonly Route[] = [listOrders, readOrder, pollOrder, retryOrder]
+export const orderRoutes: readonly Route[] = [listOrders, readOrder, pollOrder]

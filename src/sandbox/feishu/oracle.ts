@@ -11,6 +11,7 @@ export type Violation = {
     | 'result_accepted_twice'
     | 'accepted_after_the_end'
     | 'attempted_after_the_end'
+    | 'sent_without_a_word'
     | 'window_exceeded'
   backgroundCheckId?: string
   tenantKey?: string
@@ -30,9 +31,20 @@ export type PromiseOptions = {
   crashedAt?: readonly number[]
   /** Orders in which an operator sent something again: what holds for the service by itself is not asked of them. */
   operatorOrders?: readonly string[]
+  /** Single calls that an operator asked for: they are allowed where they are named, and nothing else is. */
+  operatorWords?: readonly OperatorWord[]
   /** The vendor's stages of each order, as `stage_id`s in the vendor's order. */
   vendorStages?: Readonly<Record<string, readonly string[]>>
 }
+
+/** What an operator wanted at `at` (milliseconds since the epoch): calls may follow from it, and one of them takes effect. */
+type OperatorWord = { backgroundCheckId: string; at: number } & (
+  | { does: 'resend_result' }
+  /** `stageId`: the new one, in place of `resends`. */
+  | { does: 'resend_stage'; stageId: string; resends: string }
+  /** `stageId`: of the last stage, where there is one. */
+  | { does: 'cancel'; stageId?: string }
+)
 
 type Sent = CallRecord & { backgroundCheckId: string }
 const orderApis: readonly (ApiName | undefined)[] = ['update_progress', 'update_result', 'cancel']
@@ -54,7 +66,8 @@ function checkOrder(calls: readonly Sent[], options: PromiseOptions): Violation[
     ...checkStages(calls),
     ...checkSameness(calls),
     ...checkVendorOrder(calls, options),
-    ...checkResults(calls),
+    ...checkWords(calls, options),
+    ...checkResults(calls, options),
     ...checkAfterTheEnd(calls, options),
   ]
 }
@@ -90,10 +103,17 @@ function checkSameness(calls: readonly Sent[]): Violation[] {
   })
 }
 
-function checkVendorOrder(calls: readonly Sent[], { vendorStages }: PromiseOptions): Violation[] {
-  const expected = vendorStages?.[calls[0]?.backgroundCheckId ?? '']
+function wordsFor(calls: readonly Sent[], { operatorWords = [] }: PromiseOptions): OperatorWord[] {
+  return operatorWords.filter((word) => word.backgroundCheckId === calls[0]?.backgroundCheckId)
+}
+
+function checkVendorOrder(calls: readonly Sent[], options: PromiseOptions): Violation[] {
+  const expected = options.vendorStages?.[calls[0]?.backgroundCheckId ?? '']
   if (!expected) return []
-  const accepted = calls.filter((call) => call.api === 'update_progress' && call.applied)
+  const ofOperator = new Set(wordsFor(calls, options).map((word) => ('stageId' in word ? word.stageId : undefined)))
+  const accepted = calls.filter(
+    (call) => call.api === 'update_progress' && call.applied && !ofOperator.has(field(call, 'stage_id')),
+  )
   const places = accepted.map((call) => expected.indexOf(field(call, 'stage_id')))
   const wrong = accepted.filter((_, index) => (places[index] ?? -1) <= Math.max(-1, ...places.slice(0, index)))
   if (wrong.length === 0) return []
@@ -101,20 +121,44 @@ function checkVendorOrder(calls: readonly Sent[], { vendorStages }: PromiseOptio
   return [violation('stages_out_of_order', `expected ${expected.join(', ')}; ${came} came`, wrong)]
 }
 
-function checkResults(calls: readonly Sent[]): Violation[] {
+/** A stage that an operator has sent comes after the word for it, and after the stage in whose place it comes. */
+function checkWords(calls: readonly Sent[], options: PromiseOptions): Violation[] {
+  return wordsFor(calls, options).flatMap((word) => {
+    if (!('stageId' in word)) return []
+    const early = calls.find((call) => field(call, 'stage_id') === word.stageId && call.at < word.at)
+    if (early)
+      return [violation('sent_without_a_word', `stage ${word.stageId} came before the operator's word`, [early])]
+    if (word.does !== 'resend_stage') return []
+    const again = calls.find((call) => field(call, 'stage_id') === word.stageId)
+    const first = calls.find((call) => field(call, 'stage_id') === word.resends)
+    if (!again || (first && first.seq < again.seq)) return []
+    return [violation('sent_without_a_word', `stage ${word.stageId} came again before ${word.resends}`, [again])]
+  })
+}
+
+/** One, and one more for each time that an operator wanted it after one was accepted. */
+function checkResults(calls: readonly Sent[], options: PromiseOptions): Violation[] {
   const accepted = calls.filter((call) => call.api === 'update_result' && call.applied)
-  return accepted.length > 1 ? [violation('result_accepted_twice', `${accepted.length} results`, accepted)] : []
+  const first = accepted[0]
+  const wanted = wordsFor(calls, options).filter(
+    (word) => word.does === 'resend_result' && first && word.at >= first.at,
+  )
+  return accepted.length > 1 + wanted.length
+    ? [violation('result_accepted_twice', `${accepted.length} results`, accepted)]
+    : []
 }
 
 /**
  * After a result or cancel that took effect, only the same call may come again, and only where its answer may have been
  * lost. An end that the customer made is not in the journal: a call that crosses it is nobody's fault.
  */
-function checkAfterTheEnd(calls: readonly Sent[], { crashedAt = [] }: PromiseOptions): Violation[] {
+function checkAfterTheEnd(calls: readonly Sent[], options: PromiseOptions): Violation[] {
+  const { crashedAt = [] } = options
+  const words = wordsFor(calls, options)
   const endings = calls.filter((call) => call.applied && call.api !== 'update_progress')
   return endings.flatMap((end) =>
     calls
-      .filter((call) => call.seq > end.seq && !isAllowedRepeat(end, call, crashedAt))
+      .filter((call) => call.seq > end.seq && !isAllowedRepeat(end, call, crashedAt) && !isWanted(end, call, words))
       .map((call) =>
         violation(call.applied ? 'accepted_after_the_end' : 'attempted_after_the_end', afterwards(end, call), [
           end,
@@ -122,6 +166,13 @@ function checkAfterTheEnd(calls: readonly Sent[], { crashedAt = [] }: PromiseOpt
         ]),
       ),
   )
+}
+
+/** Behind a result an operator may have another one sent, or the order canceled; behind a cancel nothing. */
+function isWanted(end: Sent, call: Sent, words: readonly OperatorWord[]): boolean {
+  if (end.api !== 'update_result') return false
+  const wanted = call.api === 'update_result' ? 'resend_result' : call.api === 'cancel' ? 'cancel' : undefined
+  return words.some((word) => word.does === wanted && word.at >= end.at && word.at <= call.at)
 }
 
 function isAllowedRepeat(end: Sent, call: Sent, crashedAt: readonly number[]): boolean {

@@ -1,0 +1,119 @@
+import type { Sql } from '../../platform/database/database.js'
+import { laneOfOrder, type OrderBody } from '../map.js'
+import { putWaiting } from '../outbox/put.js'
+import { forgetAttention } from '../outbox/revive.js'
+import { supersedeReplaced } from '../outbox/supersede.js'
+import { addToTimeline } from '../timeline.js'
+import type { VendorAnswer, VendorOrder } from '../vendor/adapter.js'
+import { againOf, type LastSaid, lastSaid } from './again.js'
+import type { KnownDelivery } from './diff.js'
+import { freeStageId, type OpenedLane, openLane, stageTimeAfter } from './open-lane.js'
+import { isTooOld, logAttempt, type PlaceOptions, pauseMs } from './place.js'
+import { recordVendorOrder } from './record.js'
+import { stageIdOf } from './stages.js'
+import { finishTask, type RunTask, retryTask, type VendorTask } from './tasks.js'
+
+export type ResendOptions = Omit<PlaceOptions, 'onPlaced' | 'onCancelWanted'> & {
+  onReady: (buckets: readonly number[]) => void
+}
+
+type Open = Extract<OpenedLane, { kind: 'open' }>
+type Found = Extract<LastSaid, { kind: 'found' }>
+
+/**
+ * Sends a result or a stage again at an operator's word: as a new delivery with what the vendor says now, or with what
+ * was sent last where the vendor does not say anything of it any more.
+ */
+export function createResending(options: ResendOptions): RunTask {
+  return async (task, signal) => {
+    const { backgroundCheckId } = againOf(task.id)
+    const { rows } = await options.database.pool.query<{ vendor_order_id: string | null }>(
+      'SELECT vendor_order_id FROM orders WHERE background_check_id = $1',
+      [backgroundCheckId],
+    )
+    const number = rows[0]?.vendor_order_id ?? null
+    const answer: VendorAnswer<VendorOrder | null> =
+      number === null ? { kind: 'ok', value: null } : await options.vendor.getOrder(number, { signal })
+    const buckets = await options.database.transaction((sql) => settle(options, sql, task, answer))
+    logAttempt(options.log, task, answer)
+    if (buckets.length > 0) options.onReady(buckets)
+  }
+}
+
+async function settle(
+  options: ResendOptions,
+  sql: Sql,
+  task: VendorTask,
+  answer: VendorAnswer<VendorOrder | null>,
+): Promise<number[]> {
+  const again = againOf(task.id)
+  const opened = await openLane(sql, options.sealer, again.backgroundCheckId)
+  if (answer.kind === 'misconfigured' || (answer.kind === 'retry' && !isTooOld(task, answer.held === true))) {
+    const inMs = pauseMs(answer, task.attempts + 1, options.random ?? Math.random)
+    await retryTask(sql, task, { inMs, failure: answer.kind === 'retry' ? { ...answer, ambiguous: false } : answer })
+    return []
+  }
+  if (!(await finishTask(sql, task))) return []
+  const said = opened.kind === 'open' ? lastSaid(again, opened.order, opened.known) : null
+  if (opened.kind !== 'open' || said?.kind !== 'found') return drop(sql, again.backgroundCheckId)
+  const vendorOrder = answer.kind === 'ok' ? answer.value : null
+  const buckets = await putAgain(sql, opened, said, vendorOrder)
+  return [...buckets, ...(vendorOrder === null ? [] : await refresh(options, sql, opened, vendorOrder))]
+}
+
+/** The order was canceled or erased, or its result went out, between the operator's word and the vendor's answer. */
+async function drop(sql: Sql, backgroundCheckId: string): Promise<number[]> {
+  await addToTimeline(sql, [{ backgroundCheckId, kind: 'resend_dropped' }])
+  return []
+}
+
+/** Behind all stages that wait, and before a result or cancel that waits. What died of it before is replaced. */
+async function putAgain(sql: Sql, opened: Open, said: Found, vendorOrder: VendorOrder | null): Promise<number[]> {
+  const { lane, known } = opened
+  const { backgroundCheckId } = lane
+  const copy = copyOf(said, known, vendorOrder)
+  const waiting = known.filter((each) => each.state === 'pending' && !each.attempted)
+  const stages = waiting.filter((each) => each.content.api === 'update_progress')
+  const ends = waiting.filter((each) => each.content.api !== 'update_progress')
+  const dead = said.all.filter((each) => each.state === 'dead').map((each) => each.id)
+  await supersedeReplaced(sql, laneOfOrder(backgroundCheckId), dead)
+  await forgetAttention(sql, backgroundCheckId)
+  const all = copy.api === 'update_progress' ? [...stages, { content: copy }, ...ends] : [...waiting, { content: copy }]
+  const buckets = await putWaiting(sql, lane, all, Date.now())
+  const detail = {
+    api: copy.api,
+    ...(copy.api === 'update_progress' && { stage_id: copy.body.stage_id }),
+    ...(said.stageId !== undefined && { resends: said.stageId }),
+  }
+  await addToTimeline(sql, [{ backgroundCheckId, kind: 'resent', detail }])
+  return buckets
+}
+
+/** What was sent last; a stage under a new `stage_id`, later than all others. */
+function copyOf({ last, stageId }: Found, known: readonly KnownDelivery[], vendorOrder: VendorOrder | null): OrderBody {
+  const { content } = last
+  if (content.api !== 'update_progress' || stageId === undefined) return content
+  const named = (vendorOrder?.stages ?? []).map((stage) => stageIdOf(stage.id))
+  const sent = known.filter((each) => each.attempted || each.state === 'pending')
+  const body = {
+    ...content.body,
+    stage_id: freeStageId(stageId, known, named),
+    stage_time: String(stageTimeAfter(sent)),
+  }
+  return { api: 'update_progress', body }
+}
+
+/** The vendor's words of now replace the copy, which had no attempt yet, and say whether another change is still unsent. */
+async function refresh(
+  { sealer }: Pick<ResendOptions, 'sealer'>,
+  sql: Sql,
+  { lane: { backgroundCheckId: id } }: Open,
+  vendorOrder: VendorOrder,
+): Promise<number[]> {
+  await sql.query(
+    `UPDATE orders SET attention = array_remove(attention, 'changed_after_sent'), updated_at = now() WHERE background_check_id = $1`,
+    [id],
+  )
+  const recorded = await recordVendorOrder(sql, sealer, id, vendorOrder, Date.now(), async () => true)
+  return recorded?.buckets ?? []
+}
