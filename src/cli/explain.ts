@@ -51,6 +51,7 @@ const refusals: Readonly<Record<string, string>> = {
   '3D000': 'create it, or check the name in DATABASE_URL',
   '42501': 'give the user of DATABASE_URL the right to create tables in its schema',
   '53300': 'raise max_connections, or let fewer processes connect',
+  '57P01': 'it was stopped meanwhile: run the command again',
   '57P03': 'it is starting or stopping: try again',
 }
 

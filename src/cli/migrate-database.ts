@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { readDatabaseConfig } from '../config.js'
 import { migrate } from '../platform/database/migrate.js'
-import { startEmbeddedPostgres } from '../platform/embedded/postgres.js'
+import { openEmbeddedPostgres } from '../platform/embedded/attach.js'
 import { loadDotEnv } from './dot-env.js'
 
 export interface Migrated {
@@ -18,7 +18,7 @@ export async function migrateDatabase(): Promise<Migrated> {
 }
 
 async function migrateEmbedded(dataDir: string): Promise<Migrated> {
-  const server = await startEmbeddedPostgres({ dataDir })
+  const server = await openEmbeddedPostgres({ dataDir })
   try {
     return { applied: await migrate(server.url), database: `the embedded database in ${dataDir}` }
   } finally {

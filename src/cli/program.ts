@@ -1,15 +1,17 @@
 import { Command, CommanderError } from 'commander'
 import { ConfigError } from '../config.js'
+import { addAccountFields } from './account-fields.js'
 import type { AddCommand, Cli } from './command.js'
 import { exitCodes, exitCodesHelp } from './exit-codes.js'
 import { explain } from './explain.js'
+import { addImport } from './import.js'
 import { type Io, processIo } from './io.js'
 import { addMigrate } from './migrate.js'
 import { addSandbox } from './sandbox.js'
 import { addServe } from './serve.js'
 import { readVersion } from './version.js'
 
-const commands: readonly AddCommand[] = [addServe, addMigrate, addSandbox]
+const commands: readonly AddCommand[] = [addServe, addMigrate, addImport, addAccountFields, addSandbox]
 
 /** Runs one command line, without the program's own name; answers the exit code. */
 export async function runCli(args: readonly string[], io: Io = processIo): Promise<number> {

@@ -25,7 +25,7 @@ it('prints the version of the package', async () => {
 it('lists the commands and the exit codes', async () => {
   const { code, out, err } = await say('--help')
   expect([code, err]).toEqual([0, ''])
-  for (const text of ['serve', 'migrate', 'sandbox', 'Exit codes', '64', '78']) expect(out).toContain(text)
+  for (const text of ['serve', 'migrate', 'import', 'sandbox', 'Exit codes', '64', '78']) expect(out).toContain(text)
 })
 
 it.each([
@@ -36,6 +36,9 @@ it.each([
   [['sandbox', '--pace', 'fast'], 'Expected milliseconds or by_hand'],
   [['sandbox', '--service-url', 'nowhere'], 'Expected a URL'],
   [['sandbox', '--app-type', 'other'], 'Allowed choices are custom, store'],
+  [['import'], 'Usage: bgc import'],
+  [['import', 'orders'], "missing required argument 'file'"],
+  [['import', 'orders', 'f', '--bogus'], "unknown option '--bogus'"],
   [[], 'Usage: bgc'],
 ])('ends with 64 and says why for %j', async (args, complaint) => {
   const { code, out, err } = await say(...args)

@@ -31,15 +31,26 @@ export const complete = {
   VENDOR_API_KEY: 'test-vendor-key',
 }
 
-export function start(args: readonly string[], env: Record<string, string> = bare): Running {
-  const child = spawn(process.execPath, ['--import', 'tsx', cli, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+type Input = 'ignore' | 'pipe'
+
+export function start(args: readonly string[], env: Record<string, string> = bare, input: Input = 'ignore'): Running {
+  return startScript(cli, args, env, input)
+}
+
+export function startScript(
+  script: string,
+  args: readonly string[],
+  env: Record<string, string>,
+  input: Input = 'ignore',
+): Running {
+  const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], { env, stdio: [input, 'pipe', 'pipe'] })
   const seen = { out: '', err: '' }
   const waiting = new Set<() => void>()
-  child.stdout.on('data', (chunk: Buffer) => {
+  child.stdout?.on('data', (chunk: Buffer) => {
     seen.out += String(chunk)
     for (const look of waiting) look()
   })
-  child.stderr.on('data', (chunk: Buffer) => {
+  child.stderr?.on('data', (chunk: Buffer) => {
     seen.err += String(chunk)
   })
   const ended = new Promise<Ended>((resolve) => child.once('close', (code) => resolve({ code, ...seen })))

@@ -1,14 +1,21 @@
 import { z } from 'zod'
 import type { Parts } from '../../app.js'
 import { bindAgain } from '../../flow/accounts/bind-again.js'
+import { putAccount } from '../../flow/accounts/put.js'
 import type { Prisma } from '../../platform/database/generated/client.js'
+import { resolveApp } from './apps.js'
+import { showCatalog } from './catalog-shape.js'
 import { behind, cut, limit, page, timeCursor } from './lists.js'
+import { problem } from './problems.js'
 import { type Answer, noBody, none, ok, type Route, route, unknownId } from './route.js'
-import { failureOf, timeOf } from './shapes.js'
+import { failureOf, given, timeOf } from './shapes.js'
 import { feishuId, oneOf, text } from './values.js'
 
-const states = ['unconfirmed', 'confirmed', 'failed'] as const
+const states = ['unbound', 'unconfirmed', 'confirmed', 'failed'] as const
 const params = z.object({ account_id: feishuId })
+const expectedUsages = 'expected a list of 1 (social) and 2 (campus recruiting)'
+/** Feishu may add to the two that it documents (contract §1.2). */
+const usage = z.int32(expectedUsages)
 
 const columns = {
   accountId: true,
@@ -68,13 +75,48 @@ const listAccounts = route({
 const readAccount = route({
   method: 'GET',
   path: '/v1/accounts/{account_id}',
-  summary: 'One account',
+  summary: 'One account, with what Feishu holds of its catalog, what is wanted and the difference',
   scopes: ['read'],
   status: 200,
   params,
   query: none,
   body: noBody,
   run: (parts, { params: { account_id: id } }) => read(parts, id),
+})
+
+const putOne = route({
+  method: 'PUT',
+  path: '/v1/accounts/{account_id}',
+  summary: 'Registers an account that a customer bound before this service was there',
+  scopes: ['operate'],
+  status: 200,
+  params,
+  query: none,
+  body: z.strictObject({
+    tenant_key: text.min(1, 'expected the tenant that bound the account'),
+    app_id: text.optional(),
+    account_name: text.optional(),
+    usage_list: z.array(usage, expectedUsages).max(100, expectedUsages).optional(),
+    custom_fields: z.record(text, z.string('expected a text'), 'expected an object of texts').optional(),
+    customer_id: text.min(1, "expected the customer's id at the vendor").optional(),
+  }),
+  run: async (parts, { params: { account_id: accountId }, body }) => {
+    const app = await resolveApp(parts, body.app_id, body.tenant_key)
+    if (app.kind === 'problem') return app
+    const account = {
+      accountId,
+      ...given('accountName', body.account_name),
+      ...given('usageList', body.usage_list),
+      ...given('customFields', body.custom_fields),
+      ...given('customerId', body.customer_id),
+    }
+    const origin = { appId: app.appId, tenantKey: body.tenant_key }
+    const put = await parts.database.transaction((sql) => putAccount(sql, parts.sealer, origin, account))
+    if (put.kind === 'elsewhere')
+      return problem('account-elsewhere', 'the account is known as one of another app or tenant, and stays that')
+    parts.hints.send('vendor')
+    return read(parts, accountId)
+  },
 })
 
 const bindAccount = route({
@@ -96,7 +138,7 @@ const bindAccount = route({
 
 async function read({ database }: Parts, accountId: string): Promise<Answer> {
   const row = await database.prisma.account.findUnique({ where: { accountId }, select: columns })
-  return row === null ? unknownId : ok(show(row))
+  return row === null ? unknownId : ok({ ...show(row), ...given('catalog', await showCatalog(database, accountId)) })
 }
 
-export const accountRoutes: readonly Route[] = [listAccounts, readAccount, bindAccount]
+export const accountRoutes: readonly Route[] = [listAccounts, readAccount, putOne, bindAccount]

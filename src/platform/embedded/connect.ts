@@ -17,8 +17,10 @@ const CANNOT_CONNECT_NOW = '57P03'
 const TOO_MANY_CONNECTIONS = '53300'
 const WRONG_PASSWORD = '28P01'
 
+type Secret = Pick<Cluster, 'folder' | 'password'>
+
 /** One session, to ask whether a server answers and is ours. */
-export async function connect(cluster: Cluster, port: number, database: string, patience = ANSWER_MS): Promise<Answer> {
+export async function connect(cluster: Secret, port: number, database: string, patience = ANSWER_MS): Promise<Answer> {
   const client = new pg.Client({
     host: '127.0.0.1',
     port,
@@ -43,7 +45,7 @@ export async function connect(cluster: Cluster, port: number, database: string, 
   }
 }
 
-function explain(error: unknown, cluster: Cluster): Answer {
+function explain(error: unknown, cluster: Secret): Answer {
   if (!(error instanceof Error)) return { kind: 'refused', error: new Error(String(error)) }
   if (isErrno(error, WRONG_PASSWORD)) {
     const message = `PostgreSQL does not accept the password in ${cluster.folder}/password: put the original back.`

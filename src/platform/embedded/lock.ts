@@ -15,6 +15,11 @@ import { isErrno, processStart } from './process.js'
  */
 export type Lock = { release(): Promise<void> }
 
+/** The lock's holder lives. */
+export class FolderInUse extends Error {
+  override readonly name = 'FolderInUse'
+}
+
 const Holder = z.object({ id: z.string(), pid: z.number(), start: z.string(), space: z.string(), since: z.string() })
 type Holder = z.infer<typeof Holder>
 type Clock = { beatMs: number; deadAfterMs: number }
@@ -40,7 +45,7 @@ async function describe(): Promise<Holder> {
 
 async function claim(folder: string, own: string, me: Holder, clock: Clock): Promise<boolean> {
   const last = (await readChain(folder)).at(-1)
-  if (last && (await lives(folder, last, me, clock))) throw new Error(inUse(folder, last))
+  if (last && (await lives(folder, last, me, clock))) throw new FolderInUse(inUse(folder, last))
   const place = join(folder, last ? `lock.${last.id}` : 'lock')
   if (!(await linked(own, place))) return false
   const chain = await readChain(folder)

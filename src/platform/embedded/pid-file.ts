@@ -5,17 +5,28 @@ import { isAlive } from './process.js'
 
 export type PidFile = { pid: number; port: number; rest: string }
 
-const fileOf = (cluster: Cluster) => join(cluster.data, 'postmaster.pid')
+const fileOf = ({ data }: Pick<Cluster, 'data'>) => join(data, 'postmaster.pid')
 
-// Lines of the file: pid, data folder, start, port, … (src/include/utils/pidfile.h)
+/** For whoever holds the folder's lock. */
 export async function readPidFile(cluster: Cluster): Promise<PidFile | null> {
   const text = await readOrNull(fileOf(cluster))
   if (text === null) return null
-  const [pid, , , port] = text.split('\n').map(Number)
-  if (pid && pid > 0) return { pid, port: port || 0, rest: text.slice(text.indexOf('\n')) }
+  const read = parse(text)
   // What a power cut leaves; PostgreSQL would refuse to start on it.
-  await rm(fileOf(cluster))
-  return null
+  if (read === null) await rm(fileOf(cluster))
+  return read
+}
+
+/** For everybody else: changes nothing, since a file that says nothing yet may be about to be written. */
+export async function peekPidFile(cluster: Pick<Cluster, 'data'>): Promise<PidFile | null> {
+  const text = await readOrNull(fileOf(cluster))
+  return text === null ? null : parse(text)
+}
+
+// Lines of the file: pid, data folder, start, port, … (src/include/utils/pidfile.h)
+function parse(text: string): PidFile | null {
+  const [pid, , , port] = text.split('\n').map(Number)
+  return pid && pid > 0 ? { pid, port: port || 0, rest: text.slice(text.indexOf('\n')) } : null
 }
 
 /**
