@@ -10,6 +10,8 @@ import { startInboxWorker } from './flow/inbox/worker.js'
 import { createKeepers } from './flow/keepers.js'
 import { startVendorSide } from './flow/orders/start.js'
 import type { Keepers } from './flow/outbox/keepers.js'
+import { startReconciliation } from './flow/reconcile/start.js'
+import type { SweepTerms } from './flow/reconcile/terms.js'
 import { endForeignClaims } from './flow/take-over.js'
 import { createFeishuAccess, type FeishuAccess } from './flow/to-feishu/access.js'
 import type { Limiter } from './flow/to-feishu/limiter/limiter.js'
@@ -60,6 +62,7 @@ export interface Overrides {
   limiter?: Limiter
   random?: () => number
   lookAfterMs?: readonly number[]
+  sweeps?: Partial<SweepTerms>
 }
 
 export interface App extends Started {
@@ -87,7 +90,10 @@ export async function startApp(config: Config, log: Logger, overrides: Overrides
     const { parts, access } = startParts(config, log, database, lifetime, overrides)
     const { ports, ready } = await startDoors(parts, lifetime, () => stopping)
     if (has(config, 'poller')) await startVendorRole(parts, lifetime, overrides)
-    if (has(config, 'sync')) await lifetime.start(startFeishuSide(parts, access()))
+    if (has(config, 'sync')) {
+      await lifetime.start(startFeishuSide(parts, access()))
+      lifetime.add(startReconciliation(parts, overrides.sweeps))
+    }
     warnOfLoneRole(config, log)
     log.info({ event: 'app.started', roles: config.roles, ...ports }, 'bgc-bridge is up')
     return {

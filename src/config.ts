@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { codeOf, type FeishuApp, readApps } from './config/apps.js'
-import { type ApiKey, type EncryptionKey, proxyAddress, type RateWindow } from './config/parsers.js'
+import { type ApiKey, type EncryptionKey, type Network, proxyAddress, type RateWindow } from './config/parsers.js'
 import { type Role, type Values, type Variable, type VariableName, variables } from './config/variables.js'
 
 export type { FeishuApp } from './config/apps.js'
@@ -12,6 +12,7 @@ export interface Config {
   host: string
   port: number
   internalPort?: number
+  trustedProxies: readonly Network[]
   logLevel: string
   roles: readonly Role[]
   dataDir: string
@@ -220,6 +221,7 @@ function toConfig(
     host: values.HOST,
     port: values.PORT,
     ...(values.BGC_INTERNAL_PORT !== undefined && { internalPort: values.BGC_INTERNAL_PORT }),
+    trustedProxies: values.BGC_TRUSTED_PROXIES,
     logLevel: values.LOG_LEVEL,
     roles: values.BGC_ROLES,
     dataDir: values.BGC_DATA_DIR,

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 
 /** Parsers from the text of one variable to its value; every refusal says what was expected. */
@@ -135,6 +136,33 @@ export const encryptionKeys = z.string().transform((value, ctx): EncryptionKey[]
   }
   return keys
 })
+
+/** All addresses whose first `prefix` bits are those of `address`. */
+export interface Network {
+  address: string
+  prefix: number
+}
+
+export const networks = z.string().transform((value, ctx): Network[] => {
+  const entries = splitList(value)
+  const wrong = entries.filter((entry) => readNetwork(entry) === undefined)
+  if (wrong.length === 0) return entries.map(readNetwork).filter((network) => network !== undefined)
+  const named = wrong.map((entry) => JSON.stringify(entry)).join(' and ')
+  return refuse(ctx, `expected addresses or ranges like 10.0.0.0/8, and not ${named}`)
+})
+
+function readNetwork(entry: string): Network | undefined {
+  const [address = '', prefix, ...rest] = entry.split('/')
+  const family = address.includes('%') ? 0 : isIP(address)
+  if (family === 0 || rest.length > 0) return undefined
+  const longest = family === 6 ? 128 : 32
+  // An IPv4 address that is written as an IPv6 one: no range of it is wider than all of IPv4.
+  const mapped = family === 6 && /^\[::ffff(:[0-9a-f]{1,4}){2}\]$/.test(new URL(`http://[${address}]`).hostname)
+  const shortest = mapped ? 96 : 0
+  if (prefix === undefined) return { address, prefix: longest }
+  const bits = /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN
+  return bits >= shortest && bits <= longest ? { address, prefix: bits } : undefined
+}
 
 function splitList(value: string): string[] {
   return value

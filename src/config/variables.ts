@@ -7,6 +7,7 @@ import {
   flag,
   listOf,
   milliseconds,
+  networks,
   oneOf,
   port,
   rateWindows,
@@ -44,6 +45,13 @@ export const variables = {
     about:
       'When set, /metrics and /v1 answer only on this port, and the public listener keeps the webhook and the health checks.',
     example: '3001',
+  },
+  BGC_TRUSTED_PROXIES: {
+    parse: networks,
+    fallback: '',
+    about:
+      'Addresses or ranges of the proxies in front of this service, comma-separated. X-Forwarded-For is believed where it comes from them, from its right end up to the first address that is none of them.',
+    example: '10.0.0.0/8,fd00::/8',
   },
   LOG_LEVEL: {
     parse: oneOf(logLevels),

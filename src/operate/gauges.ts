@@ -18,12 +18,16 @@ export function registerBacklog(
   const failed = gauge('bgc_events_failed', 'Events that were kept and had no effect.', [])
   const tasks = gauge('bgc_vendor_tasks_waiting', 'Calls that the vendor owes an answer to.', ['action'])
   const holds = gauge('bgc_holds_open', 'What is parked, by scope.', ['scope'])
+  const findings = gauge('bgc_findings_open', 'Differences that a person should look at, by kind.', ['kind'])
+  const sweeps = gauge('bgc_sweeps', 'Tenants whose orders in Feishu are compared, by whether they can be read.', [
+    'permission',
+  ])
   const refresh = async () => {
     const { rows: heads } = await pool.query<{ api: string; n: number; age: number }>(
       `SELECT api, count(*)::int AS n, extract(epoch FROM now() - min(seen_at))::float8 AS age
        FROM deliveries WHERE due_at IS NOT NULL GROUP BY api`,
     )
-    for (const each of [oldest, waiting, dead, tasks, holds]) each.reset()
+    for (const each of [oldest, waiting, dead, tasks, holds, findings, sweeps]) each.reset()
     for (const { api, n, age: seconds } of heads) {
       oldest.set({ api }, seconds)
       waiting.set({ api }, n)
@@ -35,6 +39,10 @@ export function registerBacklog(
     for (const { label, n } of await count(taskRows)) tasks.set({ action: label }, n)
     const holdRows = 'SELECT scope AS label, count(*)::int AS n FROM holds WHERE released_at IS NULL GROUP BY 1'
     for (const { label, n } of await count(holdRows)) holds.set({ scope: label }, n)
+    const findingRows = `SELECT kind AS label, count(*)::int AS n FROM findings WHERE state = 'open' GROUP BY 1`
+    for (const { label, n } of await count(findingRows)) findings.set({ kind: label }, n)
+    const sweepRows = 'SELECT permission AS label, count(*)::int AS n FROM sweeps GROUP BY 1'
+    for (const { label, n } of await count(sweepRows)) sweeps.set({ permission: label }, n)
     const failedRows = `SELECT '' AS label, count(*)::int AS n FROM events WHERE state = 'failed'`
     for (const { n } of await count(failedRows)) failed.set(n)
   }

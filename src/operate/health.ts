@@ -18,17 +18,25 @@ export interface HealthOptions {
 
 const withinMs = 2000
 
-/** Whether this process can do its work now. */
+/** Whether this process can do its work now. Nobody needs a key to ask: however many do, one looks for all of them. */
 export function createHealth(options: HealthOptions): () => Promise<Readiness> {
+  let looking: Promise<Readiness> | undefined
   return async () => {
     if (options.isStopping()) return { status: 'unavailable', checks: { process: 'stopping' } }
-    const database = await within(checkDatabase(options))
-    const redis = options.redis === undefined ? undefined : await within(options.redis.ping().then(() => 'ok'))
-    const checks = { database, ...(redis !== undefined && { redis }) }
-    if (database !== 'ok' || (redis !== undefined && redis !== 'ok' && options.needsRedis))
-      return { status: 'unavailable', checks }
-    return { status: redis === undefined || redis === 'ok' ? 'ok' : 'degraded', checks }
+    looking ??= look(options).finally(() => {
+      looking = undefined
+    })
+    return looking
   }
+}
+
+async function look(options: HealthOptions): Promise<Readiness> {
+  const database = await within(checkDatabase(options))
+  const redis = options.redis === undefined ? undefined : await within(options.redis.ping().then(() => 'ok'))
+  const checks = { database, ...(redis !== undefined && { redis }) }
+  if (database !== 'ok' || (redis !== undefined && redis !== 'ok' && options.needsRedis))
+    return { status: 'unavailable', checks }
+  return { status: redis === undefined || redis === 'ok' ? 'ok' : 'degraded', checks }
 }
 
 async function checkDatabase({ database }: HealthOptions): Promise<string> {

@@ -38,6 +38,11 @@ export function createMetrics() {
       registers,
     }),
     polls: counter('bgc_polled_orders_total', 'Orders asked for at the vendor, by outcome.', ['outcome']),
+    agreementChanges: counter(
+      'bgc_vendor_agreement_changes_total',
+      'Changes in the vendor’s feed of tripartite agreements, by what became of them.',
+      ['outcome'],
+    ),
     attempts: counter(
       'bgc_feishu_attempts_total',
       'Calls to Feishu that changed something, by what became of the delivery or what it asked for.',
@@ -53,6 +58,15 @@ export function createMetrics() {
       'From the moment a stage or result was seen until Feishu had it, limits included.',
       ['api'],
     ),
+    sweepTurns: counter(
+      'bgc_sweep_turns_total',
+      'Questions of sweeps over Feishu’s order lists and their ends, by outcome.',
+      ['outcome'],
+    ),
+    findings: counter('bgc_findings_total', 'Differences that sweeps found, by kind: listed, or repaired at once.', [
+      'kind',
+      'result',
+    ]),
     failures: counter('bgc_loop_failures_total', 'Turns of a background loop that failed and were tried again.', [
       'loop',
     ]),

@@ -2,21 +2,32 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { AddressInfo } from 'node:net'
 import type { Started } from '../platform/lifetime.js'
 import type { Logger } from '../platform/logger.js'
+import { boundConnections } from './connections.js'
 
 export interface Listening extends Started {
   port: number
 }
 
-/** Slow senders are cut off; the webhook has a shorter clock of its own. */
-const headersWithinMs = 10_000
-const requestWithinMs = 30_000
+export interface Limits {
+  /** Each costs some ten KiB, and 16 KiB more while a body arrives that no budget counts yet. */
+  connections: number
+  /** Slow senders are cut off; the webhook has a shorter clock of its own. */
+  headersWithinMs: number
+  requestWithinMs: number
+  /** And so is who neither sends nor reads. Longer than FEISHU_TIMEOUT_MS can be: some answers wait for Feishu. */
+  silentForMs: number
+}
+
+const usual: Limits = { connections: 5000, headersWithinMs: 10_000, requestWithinMs: 30_000, silentForMs: 150_000 }
 
 export async function listen(
   handler: RequestListener,
   host: string,
   port: number,
   isStopping: () => boolean,
+  limits: Partial<Limits> = {},
 ): Promise<Listening> {
+  const { connections, headersWithinMs, requestWithinMs, silentForMs } = { ...usual, ...limits }
   const server = createServer(
     {
       headersTimeout: headersWithinMs,
@@ -29,6 +40,8 @@ export async function listen(
       handler(request, response)
     },
   )
+  server.setTimeout(silentForMs)
+  boundConnections(server, connections)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, () => {

@@ -6,6 +6,7 @@ import { readConfig } from '../../src/config.js'
 import { createKeepers } from '../../src/flow/keepers.js'
 import { memoryLimiter } from '../../src/flow/to-feishu/limiter/memory.js'
 import { createApi } from '../../src/operate/api/app.js'
+import { type FailureLimit, usualLimit } from '../../src/operate/api/key-failures.js'
 import { createMetrics } from '../../src/operate/metrics.js'
 import { createSealer } from '../../src/platform/crypto/sealer.js'
 import { openDatabase } from '../../src/platform/database/database.js'
@@ -51,6 +52,9 @@ export interface ApiTestOptions {
   apiKeys?: string
   operators?: boolean
   metricsHere?: boolean
+  trustedProxies?: string
+  /** Of wrong keys; none that a test would meet by chance when left out. */
+  failureLimit?: FailureLimit
 }
 
 /** The operators' API alone on a real, empty database: no worker takes what tests lay into its rows. */
@@ -59,11 +63,11 @@ export async function startOperators(options: ApiTestOptions = {}): Promise<Api>
   if (options.databaseUrl === undefined) await migrate(url)
   const log: string[] = []
   const hints: Array<[Topic, string]> = []
-  const parts = makeParts(url, options.apiKeys ?? everyKey, log, hints)
+  const parts = makeParts(url, options, log, hints)
   const ready = async () => ({ status: 'ok' as const, checks: {} })
-  const { operators = true, metricsHere = true } = options
+  const { operators = true, metricsHere = true, failureLimit = { ...usualLimit, most: 1_000_000 } } = options
   const server = createServer(
-    createApi({ ...parts, ready, operators, metricsHere, countBacklog: async () => undefined }),
+    createApi({ ...parts, ready, operators, metricsHere, failureLimit, countBacklog: async () => undefined }),
   )
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -81,9 +85,10 @@ export async function startOperators(options: ApiTestOptions = {}): Promise<Api>
   }
 }
 
-function makeParts(url: string, apiKeys: string, log: string[], hints: Array<[Topic, string]>): Parts {
+function makeParts(url: string, options: ApiTestOptions, log: string[], hints: Array<[Topic, string]>): Parts {
   const config = readConfig({
-    BGC_API_KEYS: apiKeys,
+    BGC_API_KEYS: options.apiKeys ?? everyKey,
+    BGC_TRUSTED_PROXIES: options.trustedProxies,
     BGC_ENCRYPTION_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
     FEISHU_APP_ID: 'cli_a',
     FEISHU_APP_SECRET: 'secret',

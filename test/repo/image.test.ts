@@ -20,12 +20,31 @@ describe('the image', () => {
 
   it('runs as a number that is not root, and starts the program that is built', async () => {
     const lines = await linesOf('Dockerfile')
-    expect(lines).toContain('USER 1000')
+    const last = lines.slice(lines.findLastIndex((line) => line.startsWith('FROM ')))
+    // What is copied in belongs to root: the process cannot change its own program.
+    expect(last.filter((line) => /^USER |--chown|chmod/.test(line))).toEqual(['USER 1000'])
+    expect(last.indexOf('USER 1000')).toBeGreaterThan(last.findLastIndex((line) => /^(RUN|COPY) /.test(line)))
     expect(lines.at(-2)).toBe('CMD ["node", "dist/main.js"]')
   })
 })
 
 describe('compose.yaml', () => {
+  it('runs all that is built here read-only, with /tmp in memory, and without a privilege to gain or use', async () => {
+    // A part begins at its name; of the services of a role, all but the role stands in the first.
+    const parts = (await readFile(at('compose.yaml'), 'utf8')).split(/^(?=x-service:| {2}\w+:$)/m)
+    const built = parts.filter((part) => part.includes('build: .'))
+    expect(built.map((part) => part.split(':')[0]?.trim())).toEqual(['x-service', 'migrate'])
+    for (const part of built) {
+      for (const line of ['read_only: true', 'tmpfs: [/tmp]', 'cap_drop: [ALL]', '"no-new-privileges:true"']) {
+        expect(part).toContain(line)
+      }
+      expect(part).not.toMatch(/privileged|cap_add|user:|volumes:/)
+    }
+    for (const role of ['receiver', 'poller', 'sync']) {
+      expect(parts.find((part) => part.startsWith(`  ${role}:`))).toContain('<<: *service')
+    }
+  })
+
   it('sets only names that the configuration knows', async () => {
     const known = Object.entries<Variable<unknown>>(variables)
     const names = known.flatMap(([name, { secret }]) => (secret ? [name, `${name}_FILE`] : [name]))

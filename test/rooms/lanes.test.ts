@@ -7,10 +7,11 @@ import { openBody } from '../../src/flow/outbox/bodies.js'
 import type { Claim } from '../../src/flow/outbox/claim.js'
 import { lockLane } from '../../src/flow/outbox/lanes.js'
 import { putWaiting, readLane } from '../../src/flow/outbox/put.js'
+import { reviveDelivery } from '../../src/flow/outbox/revive.js'
 import type { VendorOrder } from '../../src/flow/vendor/adapter.js'
 import { again, type DeliveryRow, dead, delivered, handedBack, lanesOn, origin } from '../support/lane-room.js'
 import { freshId, type Ground, layGround, one } from '../support/room.js'
-import { report, saying, stage } from '../support/vendor-words.js'
+import { at, report, saying, stage } from '../support/vendor-words.js'
 
 let ground: Ground
 let lanes: ReturnType<typeof lanesOn>
@@ -36,15 +37,19 @@ const attentionOf = async (id: string) =>
   ).attention
 const statesOf = async (id: string) => (await lanes.rows(id)).map((row) => row.state)
 
-async function bodyOf(row: Pick<DeliveryRow, 'lane' | 'api' | 'body_sealed'>): Promise<OrderBody['body']> {
-  const id = row.lane.slice('order:'.length)
+type SealedRow = Pick<DeliveryRow, 'lane' | 'api' | 'body_sealed'>
+
+async function contentOfRow({ lane, api, body_sealed }: SealedRow): Promise<OrderBody> {
+  const id = lane.slice('order:'.length)
   const order = await one<{ data_key: Buffer }>(
     ground.database,
     'SELECT data_key FROM orders WHERE background_check_id = $1',
     [id],
   )
-  return openBody(keyOfOrder(ground.sealer, id, order.data_key), row.lane, row.api, row.body_sealed).body
+  return openBody(keyOfOrder(ground.sealer, id, order.data_key), lane, api, body_sealed)
 }
+
+const bodyOf = async (row: SealedRow) => (await contentOfRow(row)).body
 
 describe('a lane', () => {
   test('lets its head be claimed, and the next one when the head is settled', async () => {
@@ -213,6 +218,45 @@ describe('what had an attempt', () => {
     await lanes.record(id, saying('in_progress', [stage('a', { name: 'better' })]))
     const [row] = await lanes.rows(id)
     expect(row && (await bodyOf(row))).toMatchObject({ stage_name: 'better' })
+  })
+})
+
+describe('what is dead, and sent again by an operator', () => {
+  const revive = (id: string | undefined) =>
+    ground.database.transaction((sql) => reviveDelivery(sql, ground.sealer, [], String(id)))
+
+  test.each([
+    ['may have taken effect if nobody knows that it did not', 'unconfirmed', true],
+    ['did not take effect if Feishu refused it', 'feishu', false],
+  ] as const)('%s', async (_what, deadClass, ambiguous) => {
+    const id = await lanes.place()
+    await lanes.record(id, saying('in_progress', [stage('a')]))
+    await lanes.settle(await lanes.claim(), { to: 'dead', class: deadClass })
+    expect(await revive((await lanes.rows(id))[0]?.id)).toMatchObject({ kind: 'revived' })
+    expect(await lanes.claim()).toMatchObject([{ stageId: 'a', attempts: 0, ambiguous }])
+  })
+
+  test('keeps every time that Feishu may have it with, and sends none of them but the last', async () => {
+    const id = await lanes.place()
+    const said = (name: string) => [
+      stage('a', { time: at(1), reports: [report('x', `https://${name}.example`)] }),
+      stage('b', { time: at(2) }),
+      stage('c', { time: at(3) }),
+    ]
+    await lanes.record(id, saying('in_progress', said('old')))
+    await lanes.settle(await lanes.claim(), { to: 'dead', class: 'unconfirmed' })
+    const first = (await lanes.rows(id)).find((row) => row.stage_id === 'a')
+    await lanes.settle(await lanes.claim(), delivered)
+    await revive(first?.id)
+    await lanes.settle(await lanes.claim(), { to: 'dead', class: 'unconfirmed' })
+    await lanes.settle(await lanes.claim(), delivered)
+    await revive(first?.id)
+    await lanes.record(id, saying('in_progress', said('new')))
+    const row = (await lanes.rows(id)).find((each) => each.stage_id === 'a')
+    expect(row && (await contentOfRow(row))).toMatchObject({
+      body: { stage_time: String(at(3) + 1), report_file_list: [{ report_url: 'https://new.example' }] },
+      earlierTimes: [String(at(1)), String(at(2) + 1)],
+    })
   })
 })
 

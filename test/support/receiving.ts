@@ -1,7 +1,7 @@
 import { type AnswerReason, createReceiver } from '../../src/flow/from-feishu/receiver.js'
 import { createInbox } from '../../src/flow/inbox/accept.js'
 import type { Inbox } from '../../src/flow/map.js'
-import { createDoor, listen } from '../../src/operate/server.js'
+import { createDoor, type Limits, listen } from '../../src/operate/server.js'
 import type { Started } from '../../src/platform/lifetime.js'
 import { firstApp, type Push, secondApp } from './pushes.js'
 import type { Ground } from './room.js'
@@ -17,7 +17,11 @@ export const maxEventAgeMs = 9 * 3_600_000
 export const defaultPath = '/webhooks/feishu/events'
 
 /** The webhook as the service opens it, over real HTTP. */
-export async function startReceiving(ground: Ground, override?: Inbox): Promise<Receiving> {
+export async function startReceiving(
+  ground: Ground,
+  override?: Inbox,
+  limits: Partial<Limits> = {},
+): Promise<Receiving> {
   const reasons: AnswerReason[] = []
   const real = createInbox({ database: ground.database, sealer: ground.sealer, onAccepted: () => undefined })
   const webhook = createReceiver({
@@ -28,7 +32,7 @@ export async function startReceiving(ground: Ground, override?: Inbox): Promise<
   })
   const app = (_request: unknown, response: { writeHead(status: number): { end(): unknown } }) =>
     response.writeHead(404).end()
-  const server = await listen(createDoor({ webhook, app }, ground.log), '127.0.0.1', 0, () => false)
+  const server = await listen(createDoor({ webhook, app }, ground.log), '127.0.0.1', 0, () => false, limits)
   return {
     port: server.port,
     reasons,

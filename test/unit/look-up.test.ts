@@ -8,6 +8,11 @@ const stage: OrderBody = {
   api: 'update_progress',
   body: { background_check_id: id, stage_id: 'st-1', stage_name: '身份核验', stage_time: '1767315600000' },
 }
+const raised: OrderBody = {
+  api: 'update_progress',
+  body: { ...stage.body, stage_time: '1767315900000' },
+  earlierTimes: ['1767315600000', '1767315800000'],
+}
 const result: OrderBody = {
   api: 'update_result',
   body: { background_check_id: id, result: '无差异', result_time: '1767402000000' },
@@ -28,6 +33,11 @@ describe('an order that is listed', () => {
       'a stage by its name and time',
       stage,
       { process_info_list: [{ process: '身份核验', update_time: '1767315600000' }] },
+    ],
+    [
+      'a stage by a time that an earlier attempt had',
+      raised,
+      { process_info_list: [{ process: '身份核验', update_time: '1767315800000' }] },
     ],
     ['a result by a final report', result, { feedback_info_list: [{ report_type: 2 }] }],
     ['a result by its conclusion', result, { conclusion: '无差异' }],

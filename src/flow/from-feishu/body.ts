@@ -1,29 +1,71 @@
 import type { IncomingMessage } from 'node:http'
+import type { Budget } from './budget.js'
 
-/** `late`: the body did not arrive in time. `gone`: the sender hung up. */
-export type Body = { kind: 'read'; bytes: Buffer } | { kind: 'too_large' } | { kind: 'late' } | { kind: 'gone' }
+/** `crowded`: other bodies hold all memory there is. `late`: it did not arrive in time. `gone`: the sender hung up. */
+export type Body =
+  | { kind: 'read'; bytes: Buffer }
+  | { kind: 'too_large' }
+  | { kind: 'crowded' }
+  | { kind: 'late' }
+  | { kind: 'gone' }
 
-/** Reads a whole body of up to `limit` bytes within `withinMs`. */
-export function readBody(request: IncomingMessage, limit: number, withinMs: number): Promise<Body> {
+/**
+ * Reads a whole body of up to `limit` bytes within `withinMs`. What a body holds beyond 16 KiB while it arrives comes
+ * out of `budget`: an event has a few, so large bodies crowd out each other and no event.
+ */
+export function readBody(request: IncomingMessage, limit: number, withinMs: number, budget: Budget): Promise<Body> {
   if (Number(request.headers['content-length'] ?? 0) > limit) return Promise.resolve({ kind: 'too_large' })
   return new Promise((resolve) => {
-    const chunks: Buffer[] = []
-    let size = 0
+    const parts = gather(budget)
     const timer = setTimeout(() => finish({ kind: 'late' }), withinMs)
     const onData = (chunk: Buffer) => {
-      size += chunk.length
-      if (size > limit) finish({ kind: 'too_large' })
-      else chunks.push(chunk)
+      if (parts.size() + chunk.length > limit) finish({ kind: 'too_large' })
+      else if (!parts.add(chunk)) finish({ kind: 'crowded' })
     }
-    const onEnd = () => finish({ kind: 'read', bytes: Buffer.concat(chunks, size) })
+    const onEnd = () => finish({ kind: 'read', bytes: parts.whole() })
     const onClose = () => finish({ kind: 'gone' })
     const finish = (body: Body) => {
       clearTimeout(timer)
+      parts.giveBack()
       request.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose)
       resolve(body)
     }
     request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose)
   })
+}
+
+const ownBytes = 16 * 1024
+const leastBytes = 4096
+
+/** Copies parts into one buffer: a list of them would hold a hundred bytes and more for each chunk of one byte. */
+function gather(budget: Budget) {
+  let held = Buffer.alloc(0)
+  let size = 0
+  let taken = 0
+  const grow = (needed: number): boolean => {
+    let capacity = Math.max(held.length, leastBytes)
+    while (capacity < needed) capacity *= 2
+    const more = Math.max(0, capacity - ownBytes) - taken
+    if (!budget.take(more)) return false
+    taken += more
+    const grown = Buffer.allocUnsafe(capacity)
+    held.copy(grown, 0, 0, size)
+    held = grown
+    return true
+  }
+  return {
+    size: () => size,
+    add: (part: Buffer): boolean => {
+      if (size + part.length > held.length && !grow(size + part.length)) return false
+      size += part.copy(held, size)
+      return true
+    },
+    whole: () => held.subarray(0, size),
+    giveBack: () => {
+      budget.give(taken)
+      taken = 0
+    },
+  }
 }
 
 /** Reads on for a while what nobody wants, so that the sender sees the answer instead of a reset connection. */

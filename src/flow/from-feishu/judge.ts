@@ -26,14 +26,16 @@ export function judge(body: Buffer, headers: IncomingHttpHeaders, app: Receiving
   if (typeof encrypted !== 'string') return refused('plaintext')
   const signed = readSignatureHeaders(headers)
   if (signed !== 'none' && !verifySignature(signed, body, app.encryptKey)) return refused('signature')
-  const payload = decrypt(encrypted, deriveKey(app.encryptKey))
-  const envelope = payload === null ? null : readEnvelope(payload)
+  const { whole, bytes: payload } = decrypt(encrypted, deriveKey(app.encryptKey))
+  // Read in any case, so that the time does not tell whether the padding was right.
+  const read = readEnvelope(payload)
+  const envelope = whole ? read : null
   const tokenFits = envelope !== null && equalInConstantTime(app.verificationToken, envelope.token)
   if (tokenFits && envelope.kind === 'url_verification') return { kind: 'challenge', challenge: envelope.challenge }
   if (signed === 'none' || signed === 'incomplete') return refused('unsigned')
-  if (payload === null || envelope === null) return refused('decryption')
+  if (envelope === null) return refused('decryption')
   if (!tokenFits) return refused('token')
-  if (envelope.appId !== app.appId) return refused('app')
+  if (!equalInConstantTime(app.appId, envelope.appId)) return refused('app')
   const { eventId, type, tenantKey, createTime } = envelope
   const event = { appId: app.appId, eventId, type, tenantKey, createTime, payload }
   return { kind: 'event', event, signedAt: readTimestamp(signed.timestamp) }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Inbox } from '../map.js'
 import { drain, readBody } from './body.js'
+import { type Budget, createBudget } from './budget.js'
 import { judge, type ReceivingApp, type Refusal } from './judge.js'
 
 /**
@@ -28,11 +29,14 @@ export type AnswerReason =
   | 'method'
   | 'size'
   | 'encoding'
+  | 'crowded'
   | 'late'
 
 type Answer = { status: number; reason: AnswerReason; body?: object; headers?: Record<string, string> }
 
 const largestBody = 1024 * 1024
+/** Of all bodies that are under way. */
+const bodiesTogether = 64 * largestBody
 /** From the first byte: the whole body, and the answer. What a slow body took, the inbox does not get. */
 const bodyWithinMs = 2000
 const answerWithinMs = 2300
@@ -41,7 +45,7 @@ const drainWithinMs = 1000
 const path = /^\/webhooks\/feishu\/(?:([^/?]+)\/)?events(?:\?.*)?$/
 
 export function createReceiver(options: ReceiverOptions) {
-  const now = options.now ?? Date.now
+  const budget = createBudget(bodiesTogether)
   const apps = new Map(options.apps.map((app) => [app.appId, app]))
   const appOf = (url: string) => {
     const match = path.exec(url)
@@ -49,7 +53,7 @@ export function createReceiver(options: ReceiverOptions) {
   }
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const started = performance.now()
-    const answer = await answerTo(request, appOf(request.url ?? ''), options, now, started + answerWithinMs)
+    const answer = await answerTo(request, appOf(request.url ?? ''), options, budget, started + answerWithinMs)
     if (answer === 'gone') return
     send(request, response, answer)
     options.onAnswer?.(answer.status, answer.reason, performance.now() - started)
@@ -60,22 +64,24 @@ async function answerTo(
   request: IncomingMessage,
   app: ReceivingApp | undefined,
   options: ReceiverOptions,
-  now: () => number,
+  budget: Budget,
   deadline: number,
 ): Promise<Answer | 'gone'> {
   if (app === undefined) return { status: 404, reason: 'path' }
   if (request.method !== 'POST') return { status: 405, reason: 'method', headers: { Allow: 'POST' } }
-  const body = await readBody(request, largestBody, bodyWithinMs)
+  const body = await readBody(request, largestBody, bodyWithinMs, budget)
   if (body.kind === 'gone') return 'gone'
   if (body.kind === 'too_large') return { status: 413, reason: 'size' }
   const encoding = request.headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity') return { status: 415, reason: 'encoding' }
+  if (body.kind === 'crowded') return { ...unavailable, reason: 'crowded' }
   if (body.kind === 'late') return { status: 408, reason: 'late' }
   const verdict = judge(body.bytes, request.headers, app)
   if (verdict.kind === 'refused') return { status: verdict.status, reason: verdict.reason }
   if (verdict.kind === 'challenge') return { status: 200, reason: 'challenge', body: { challenge: verdict.challenge } }
   const { event, signedAt } = verdict
-  if (signedAt !== null && now() - signedAt > options.maxEventAgeMs) {
+  // What is no time would be a way around the age: see readTimestamp.
+  if (signedAt === null || (options.now ?? Date.now)() - signedAt > options.maxEventAgeMs) {
     const known = await by(deadline, options.inbox.isKnown(event.appId, event.eventId))
     if (known === 'unavailable') return unavailable
     return known ? { status: 200, reason: 'duplicate', body: {} } : { status: 401, reason: 'too_old' }

@@ -26,12 +26,17 @@ export function equalInConstantTime(expected: string, given: string): boolean {
   return timingSafeEqual(hashOf(expected), hashOf(given))
 }
 
-/** A signed timestamp in ms; its unit follows from its length (contract §2.2 leaves it open). `null`: not a number. */
+/**
+ * A signed timestamp in ms; its unit follows from its length (contract §2.2 leaves it open). `null`: not a number.
+ *
+ * The signature does not tell where the timestamp ends and the nonce begins. Each length is read so that the digits of
+ * one time, cut or followed by digits of the nonce, never make a later one: until 2286, times have 10, 13, 16 or 19.
+ */
 export function readTimestamp(timestamp: string): number | null {
   const digits = /^(\d{1,19})(\.\d{1,9})?$/.exec(timestamp)?.[1]?.length
   if (digits === undefined) return null
   const value = Number(timestamp)
-  if (digits <= 11) return value * 1000
-  if (digits <= 14) return value
-  return digits <= 17 ? value / 1000 : value / 1_000_000
+  if (digits <= 10) return value * 1000
+  if (digits <= 13) return value
+  return digits <= 16 ? value / 1000 : value / 1_000_000
 }

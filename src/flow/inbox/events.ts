@@ -9,9 +9,17 @@ const optional = <T extends z.ZodType>(schema: T) => schema.nullish().transform(
 /** PostgreSQL's text holds no NUL, and it means nothing to anybody. */
 const text = optional(z.string().transform((value) => value.replaceAll('\0', '')))
 /** Feishu leaves open how values that are no text are written (contract §1.3): they pass on as JSON. */
-const anyValue = z
-  .unknown()
-  .transform((value) => (typeof value === 'string' || value == null ? (value ?? undefined) : JSON.stringify(value)))
+const anyValue = z.unknown().transform((value, ctx): string | undefined => {
+  if (typeof value === 'string' || value == null) return value ?? undefined
+  try {
+    return JSON.stringify(value)
+  } catch (failure) {
+    // JSON is read however deep it is, but written on the stack: another try would end the same way.
+    if (!(failure instanceof RangeError)) throw failure
+    ctx.addIssue({ code: 'custom', message: 'expected a value of fewer levels' })
+    return z.NEVER
+  }
+})
 const listOf = <T extends z.ZodType>(element: T) =>
   optional(z.array(element.nullish()).transform((list) => list.filter((each) => each !== null && each !== undefined)))
 

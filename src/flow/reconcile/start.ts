@@ -1,5 +1,6 @@
 import type { Parts } from '../../app.js'
 import type { Started } from '../../platform/lifetime.js'
+import { wakePumps } from '../to-feishu/wake-pumps.js'
 import type { SettledOrder } from './settle-order.js'
 import { startSweeper } from './sweeper.js'
 import { type SweepTerms, usualTerms } from './terms.js'
@@ -18,7 +19,7 @@ export function startReconciliation(parts: Parts, terms: Partial<SweepTerms> = {
     timeoutMs: config.feishu.timeoutMs,
     terms: { ...usualTerms, ...terms },
     onSettled: ({ buckets, tellVendor, repaired, noted }: SettledOrder) => {
-      for (const bucket of buckets) hints.send('pump', String(bucket))
+      wakePumps(hints, buckets)
       if (tellVendor) hints.send('vendor')
       for (const kind of repaired) metrics.findings.inc({ kind, result: 'repaired' })
       for (const kind of noted) metrics.findings.inc({ kind, result: 'listed' })

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Parts } from '../../app.js'
 import { changeAgreement, deleteAgreement, latest, type Put } from '../../flow/agreements/change.js'
 import { createAgreement } from '../../flow/agreements/create.js'
+import { wakePumps } from '../../flow/to-feishu/wake-pumps.js'
 import { askForAgreements } from './agreements-asked.js'
 import { resolveApp } from './apps.js'
 import { problem } from './problems.js'
@@ -44,7 +45,7 @@ const change = route({
     if (changed.kind === 'older') {
       return problem('agreement-changed-later', `modify_time: expected ${changed.last} or later; nothing was sent`)
     }
-    wakePumps(parts, changed)
+    announce(parts, changed)
     return ok({
       id,
       ...keysOf(key),
@@ -80,7 +81,7 @@ const create = route({
     if (created.kind === 'another_waits') {
       return problem('agreement-being-created', `the delivery ${created.deliveryId} creates another one; it waits`)
     }
-    wakePumps(parts, created)
+    announce(parts, created)
     return ok({
       application_id: body.application_id,
       ...keysOf(key),
@@ -106,7 +107,7 @@ const remove = route({
     const key = { appId: app.appId, tenantKey: query.tenant_key, id }
     const { database, sealer } = parts
     const deleted = await database.transaction((sql) => deleteAgreement(sql, sealer, key))
-    wakePumps(parts, deleted)
+    announce(parts, deleted)
     return ok({ id, ...keysOf(key), ...deliveryOf(deleted) })
   },
 })
@@ -146,8 +147,8 @@ function deliveryOf({ kind, deliveryId }: Put): object {
   return { unchanged: kind === 'unchanged', delivery_id: deliveryId }
 }
 
-function wakePumps({ hints }: Parts, put: Put): void {
-  if (put.kind === 'put') for (const bucket of put.buckets) hints.send('pump', String(bucket))
+function announce({ hints }: Parts, put: Put): void {
+  if (put.kind === 'put') wakePumps(hints, put.buckets)
 }
 
 export const agreementRoutes: readonly Route[] = [read, create, change, remove]

@@ -4,6 +4,7 @@ import type { Parts } from '../../app.js'
 import type { Readiness } from '../health.js'
 import { createDispatch, notAllowed, sendProblem } from './dispatch.js'
 import { problemOfFailure } from './failures.js'
+import type { FailureLimit } from './key-failures.js'
 import { problem, problemsPage } from './problems.js'
 import { routes } from './routes.js'
 
@@ -14,6 +15,8 @@ export interface ApiOptions extends Parts {
   metricsHere: boolean
   /** Brings the gauges of the backlog up to date before they are read. */
   countBacklog: () => Promise<void>
+  /** Of wrong keys; the usual one when left out. */
+  failureLimit?: FailureLimit
 }
 
 /** Everything on HTTP but the webhook. */
@@ -41,7 +44,7 @@ export function createApi(options: ApiOptions): RequestListener {
     app.get('/docs/problems', (_request, response) => {
       response.type('html').set('Content-Security-Policy', "default-src 'none'").send(problemsPage)
     })
-    app.use('/v1', createDispatch(options, routes))
+    app.use('/v1', createDispatch(options, routes, options.failureLimit))
   }
   app.use(refusePath)
   app.use(refuseFailure(log))
@@ -60,6 +63,7 @@ function refuseFailure(log: Parts['log']): ErrorRequestHandler {
     // The rest of an answer cannot be taken back: Express ends the connection.
     if (response.headersSent) return next(failure)
     const route = String(response.locals['route'] ?? 'none')
-    sendProblem(response, problemOfFailure(log, failure, { method: request.method, route }))
+    const address = String(response.locals['address'] ?? 'unknown')
+    sendProblem(response, problemOfFailure(log, failure, { method: request.method, route, address }))
   }
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Parts } from '../../app.js'
 import { orderFormShape, read, someCatalogShape } from '../../flow/catalog/shapes.js'
 import { relabelFields, type Wanted, wantCatalog } from '../../flow/catalog/sync.js'
+import { wakePumps } from '../../flow/to-feishu/wake-pumps.js'
 import { type Complaint, type Problem, problem } from './problems.js'
 import { type Answer, none, ok, type Route, route, unknownId } from './route.js'
 import { feishuId, flag } from './values.js'
@@ -68,7 +69,7 @@ function answerOf({ hints }: Parts, wanted: Wanted): Answer {
         plan: wanted.plan,
       }
     case 'wanted':
-      for (const bucket of wanted.buckets) hints.send('pump', String(bucket))
+      wakePumps(hints, wanted.buckets)
       return ok({ plan: wanted.plan, delivery_ids: wanted.deliveryIds })
   }
 }

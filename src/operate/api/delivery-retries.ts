@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Parts } from '../../app.js'
 import { findDead, mostRevived, type Revived, reviveDelivery } from '../../flow/outbox/revive.js'
+import { wakePumps } from '../../flow/to-feishu/wake-pumps.js'
 import { apis, classes } from './deliveries.js'
 import { deliveryColumns, showDeliveries } from './delivery-shape.js'
 import { problem } from './problems.js'
@@ -59,9 +60,7 @@ const retryMany = route({
 
 async function revive({ database, sealer, keepers, hints }: Parts, id: string): Promise<Revived> {
   const revived = await database.transaction((sql) => reviveDelivery(sql, sealer, keepers, id))
-  if (revived.kind === 'revived') {
-    for (const bucket of revived.buckets) hints.send('pump', String(bucket))
-  }
+  if (revived.kind === 'revived') wakePumps(hints, revived.buckets)
   return revived
 }
 

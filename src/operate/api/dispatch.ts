@@ -1,15 +1,17 @@
 import type { Request, RequestHandler, Response } from 'express'
 import type { Parts } from '../../app.js'
-import { createKeyring, type FindKey, missingScope, unauthorized } from './auth.js'
+import { missingScope } from './auth.js'
 import { readBody } from './body.js'
+import { type Admission, createGate } from './gate.js'
+import type { FailureLimit } from './key-failures.js'
 import { type Problem, problem, problemJson, problems } from './problems.js'
 import { type Answer, type Route, readsBody } from './route.js'
 
 /** Answers everything below /v1 from the table of routes: key, path, method, scope, body, and only then the route. */
-export function createDispatch(parts: Parts, routes: readonly Route[]): RequestHandler {
-  const findKey = createKeyring(parts.config.apiKeys)
+export function createDispatch(parts: Parts, routes: readonly Route[], limit?: FailureLimit): RequestHandler {
+  const admit = createGate(parts, limit)
   return async (request, response) => {
-    const { answer, status } = await answerTo(parts, routes, findKey, request, response)
+    const { answer, status } = await answerTo(parts, routes, admit(request, response), request, response)
     // A client that hung up takes no answer.
     if (response.headersSent || response.destroyed) return
     if (answer.kind === 'problem') sendProblem(response, answer)
@@ -25,13 +27,13 @@ interface Answered {
 async function answerTo(
   parts: Parts,
   routes: readonly Route[],
-  findKey: FindKey,
+  admission: Admission,
   request: Request,
   response: Response,
 ): Promise<Answered> {
   const refuse = (answer: Answer): Answered => ({ answer, status: 0 })
-  const key = findKey(request.headers.authorization)
-  if (key === undefined) return refuse(unauthorized)
+  if (admission.kind === 'problem') return refuse(admission)
+  const { key } = admission
   const found = findRoute(routes, request.method, request.baseUrl + request.path)
   if (found.kind === 'problem') return refuse(found)
   response.locals['route'] = found.route.path

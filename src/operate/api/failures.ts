@@ -3,11 +3,18 @@ import { z } from 'zod'
 import type { Logger } from '../../platform/logger.js'
 import { type Problem, problem } from './problems.js'
 
+interface FailedRequest {
+  method: string
+  route: string
+  /** Where it came from. */
+  address: string
+}
+
 /**
  * What an operator is told about an error that nobody expected: that the database is away, or an id that the log has,
  * and nothing of the inside.
  */
-export function problemOfFailure(log: Logger, failure: unknown, request: { method: string; route: string }): Problem {
+export function problemOfFailure(log: Logger, failure: unknown, request: FailedRequest): Problem {
   const id = randomUUID()
   const away = isDatabaseAway(failure)
   const line = { event: away ? 'api.database_away' : 'api.failed', id, ...request, err: failure }

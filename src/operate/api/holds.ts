@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { release } from '../../flow/to-feishu/holds.js'
+import { wakePumps } from '../../flow/to-feishu/wake-pumps.js'
 import type { Prisma } from '../../platform/database/generated/client.js'
 import { cut, idCursor, limit, page } from './lists.js'
 import { problem } from './problems.js'
@@ -55,7 +56,7 @@ const releaseHold = route({
     const row = await database.prisma.hold.findUnique({ where: params })
     if (row === null) return unknownId
     if (buckets === null) return problem('hold-released', 'nothing is parked by this hold any more')
-    for (const bucket of buckets) hints.send('pump', String(bucket))
+    wakePumps(hints, buckets)
     return ok(show(row))
   },
 })

@@ -3,6 +3,7 @@ import type { Parts } from '../../app.js'
 import { type Again, resultAgain, wantAgain } from '../../flow/orders/again.js'
 import { cancelByOperator } from '../../flow/orders/cancel-by-operator.js'
 import { placeAgain } from '../../flow/orders/place-again.js'
+import { wakePumps } from '../../flow/to-feishu/wake-pumps.js'
 import { showOrder } from './order-shape.js'
 import { type Problem, problem } from './problems.js'
 import { type Answer, noBody, none, ok, type Route, route, unknownId } from './route.js'
@@ -56,7 +57,7 @@ const cancelOrder = route({
     if (stopped.kind !== 'stopped' && stopped.kind !== 'waits') return refusalOf(stopped.kind)
     if (stopped.kind === 'stopped') {
       parts.hints.send('vendor')
-      for (const bucket of stopped.buckets) parts.hints.send('pump', String(bucket))
+      wakePumps(parts.hints, stopped.buckets)
     }
     return shown(parts, id)
   },

@@ -11,13 +11,26 @@ export const problems = {
   'method-not-allowed': { status: 405, title: 'The path does not take this method' },
   'order-not-polled': { status: 409, title: 'The order is not polled' },
   'order-not-failed': { status: 409, title: 'The order did not fail' },
+  'order-ended': { status: 409, title: 'The order has ended' },
+  'order-being-stopped': { status: 409, title: 'The order is being stopped' },
+  'not-resendable': { status: 409, title: 'The result or stage cannot be sent again' },
   'event-not-failed': { status: 409, title: 'The event did not fail' },
+  'account-elsewhere': { status: 409, title: 'The account belongs to another app or tenant' },
+  'finding-not-open': { status: 409, title: 'The finding is not open' },
   'hold-released': { status: 409, title: 'The hold was released before' },
   'delivery-not-revivable': { status: 409, title: 'The delivery cannot be sent again' },
+  'agreement-changed-later': { status: 409, title: 'The agreement was changed later' },
+  'agreement-deleted': { status: 409, title: 'The agreement was deleted' },
+  'agreement-being-created': { status: 409, title: 'Another agreement of this application waits to be created' },
+  'catalog-irreversible': { status: 409, title: 'The plan has calls that cannot be undone' },
   erased: { status: 409, title: 'The data that this needs was erased' },
   'payload-too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': { status: 415, title: 'The body is not plain JSON' },
+  'catalog-refused': { status: 422, title: 'Feishu would not take this' },
+  'too-many-failures': { status: 429, title: 'Too many wrong keys came from this address' },
   internal: { status: 500, title: 'The service failed' },
+  'feishu-refused': { status: 502, title: 'Feishu refused the question' },
+  'feishu-unavailable': { status: 503, title: 'Feishu cannot be asked now' },
   unavailable: { status: 503, title: 'The database is not available' },
 } as const satisfies Record<string, { status: number; title: string }>
 
@@ -37,6 +50,8 @@ export interface Problem {
   headers?: Readonly<Record<string, string>>
   /** Names this one occurrence; the log has it, too. */
   instance?: string
+  /** The calls that would be made. */
+  plan?: readonly object[]
 }
 
 export function problem(name: ProblemName, detail: string, more: Pick<Problem, 'headers' | 'instance'> = {}): Problem {
@@ -48,7 +63,7 @@ export function misfit(errors: readonly Complaint[]): Problem {
   return { kind: 'problem', name: 'invalid-request', detail: `does not fit: ${paths}`, errors }
 }
 
-export function problemJson({ name, detail, errors, instance }: Problem): Record<string, unknown> {
+export function problemJson({ name, detail, errors, instance, plan }: Problem): Record<string, unknown> {
   const { status, title } = problems[name]
   return {
     type: `/docs/problems#${name}`,
@@ -57,6 +72,7 @@ export function problemJson({ name, detail, errors, instance }: Problem): Record
     detail,
     ...(instance !== undefined && { instance }),
     ...(errors !== undefined && { errors }),
+    ...(plan !== undefined && { plan }),
   }
 }
 

@@ -1,0 +1,37 @@
+/** Counts wrong keys by address. It forgets the addresses it heard of longest ago before it grows beyond its bound. */
+export interface KeyFailures {
+  /** How long, in ms, wrong keys from there are answered with 429; 0 while they are not. */
+  waitOf(address: string): number
+  note(address: string): void
+}
+
+export interface FailureLimit {
+  /** So many within the time are too many. */
+  most: number
+  withinMs: number
+  addresses: number
+}
+
+export const usualLimit: FailureLimit = { most: 10, withinMs: 60_000, addresses: 10_000 }
+
+export function createKeyFailures(limit: FailureLimit, now = () => performance.now()): KeyFailures {
+  // In the order of their last failure.
+  const times = new Map<string, readonly number[]>()
+  const recent = (address: string) => (times.get(address) ?? []).filter((at) => now() - at < limit.withinMs)
+  return {
+    waitOf: (address) => {
+      const failed = recent(address)
+      const oldest = failed.at(-limit.most)
+      return oldest === undefined ? 0 : oldest + limit.withinMs - now()
+    },
+    note: (address) => {
+      const failed = [...recent(address), now()].slice(-limit.most)
+      times.delete(address)
+      times.set(address, failed)
+      for (const oldest of times.keys()) {
+        if (times.size <= limit.addresses) break
+        times.delete(oldest)
+      }
+    },
+  }
+}
