@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { wakePumps } from '../../src/flow/to-feishu/wake-pumps.js'
 import { type Child, startChild } from '../support/child.js'
 import { quantile, spread } from '../support/figures.js'
 import type { Section } from '../support/report.js'
@@ -33,7 +34,7 @@ export async function noisyNeighbour(stores: Stores, settings: Settings): Promis
       const noisy = { appId: storeApp.appId, tenantKey: 'tk_noisy' }
       const { bucket } = await putOrders(world, noisy, freshIds(settings.noisyBacklog))
       await world.database.pool.query('ANALYZE deliveries')
-      world.hints.send('pump', String(bucket))
+      wakePumps(world.hints, [bucket])
       const beside = await trickle(world, door, settings.quietTenants, settings.quietMs)
       const noisyCalls = (await door.ask<Arrival[]>('arrivals', [noisy.tenantKey])).length
       runs.push({ alone, beside, noisyCalls })
@@ -56,7 +57,7 @@ async function trickle(world: World, door: Child, count: number, ms: number): Pr
       await sleep((index * quietEveryMs) / count)
       while (performance.now() < until) {
         const put = await putOrders(world, { appId: storeApp.appId, tenantKey }, freshIds(1))
-        world.hints.send('pump', String(put.bucket))
+        wakePumps(world.hints, [put.bucket])
         for (const [id, at] of put.due) due.set(id, at)
         await sleep(quietEveryMs)
       }

@@ -1,3 +1,4 @@
+import { wakePumps } from '../../src/flow/to-feishu/wake-pumps.js'
 import { type Child, startChild } from '../support/child.js'
 import { spread } from '../support/figures.js'
 import type { Section } from '../support/report.js'
@@ -73,7 +74,7 @@ async function sendBacklog(stores: Stores, settings: Settings, feishu: Child, la
 /** Another method's call, so that the token is known, as it nearly always is, and the method's windows are untouched. */
 async function warmUp(world: World, feishu: Child, ids: readonly string[]): Promise<void> {
   const { bucket } = await putOrders(world, { appId: customApp.appId, tenantKey }, ids, 'cancel')
-  world.hints.send('pump', String(bucket))
+  wakePumps(world.hints, [bucket])
   await until('the warm-up is sent', async () => (await feishu.ask<number>('canceled')) === ids.length, 20_000)
 }
 

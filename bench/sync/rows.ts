@@ -2,6 +2,7 @@ import { laneOfOrder, type OrderBody } from '../../src/flow/map.js'
 import { cancelOf, progressOf } from '../../src/flow/orders/stages.js'
 import { sealBody } from '../../src/flow/outbox/bodies.js'
 import { bucketOf } from '../../src/flow/outbox/buckets.js'
+import { wakePumps } from '../../src/flow/to-feishu/wake-pumps.js'
 import { createDataKey } from '../../src/platform/crypto/data-key.js'
 import type { World } from './world.js'
 
@@ -86,7 +87,7 @@ export async function release({ database, hints }: World, buckets: readonly numb
   await database.pool.query('CHECKPOINT')
   await database.pool.query('UPDATE holds SET released_at = now() WHERE released_at IS NULL')
   const at = performance.timeOrigin + performance.now()
-  for (const bucket of buckets) hints.send('pump', String(bucket))
+  wakePumps(hints, buckets)
   return at
 }
 

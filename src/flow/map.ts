@@ -23,6 +23,12 @@ export interface ReceivedEvent {
   payload: Buffer
 }
 
+/** Who sent an event: orders and accounts of another app or tenant are never touched by it. */
+export interface Origin {
+  appId: string
+  tenantKey: string
+}
+
 /** inbox → from-feishu: what became of an event. `unavailable`: not known to be committed, Feishu shall send it again. */
 export type Acceptance = 'accepted' | 'duplicate' | 'unavailable'
 
@@ -62,7 +68,8 @@ export interface CancelBody {
 }
 
 export type OrderBody =
-  | { api: 'update_progress'; body: ProgressBody }
+  /** `earlierTimes`: other values of `stage_time` that attempts were made with, one of which Feishu may have taken. */
+  | { api: 'update_progress'; body: ProgressBody; earlierTimes?: readonly string[] }
   | { api: 'update_result'; body: ResultBody }
   | { api: 'cancel'; body: CancelBody }
 

@@ -1,8 +1,9 @@
 import type { Database } from '../platform/database/database.js'
 
 /**
- * Ends the claims of deliveries, tasks, polls, buckets and sweeps at once. Only for the one process that there may be, right after it has become that one: whatever is
- * claimed then belonged to a process that is gone. The claims count as what they are, calls whose outcome is not known.
+ * Ends the claims of deliveries, tasks, polls, buckets and sweeps at once. Only for the one process that there may be,
+ * right after it has become that one: whatever is claimed then belonged to a process that is gone. The claims count as
+ * what they are, calls whose outcome is not known.
  */
 export async function endForeignClaims(database: Database): Promise<void> {
   await database.transaction(async (sql) => {

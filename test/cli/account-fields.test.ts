@@ -1,40 +1,23 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, expect, inject, it, onTestFinished } from 'vitest'
+import { beforeEach, expect, it } from 'vitest'
 import { readFormFile } from '../../src/cli/account-fields/form-file.js'
 import { runAccountFields } from '../../src/cli/account-fields/run.js'
 import { readConfig } from '../../src/config.js'
 import { formKeeper } from '../../src/flow/catalog/binding-form/settled.js'
 import { laneOfAccountFields } from '../../src/flow/map.js'
-import { claimHeads } from '../../src/flow/outbox/claim.js'
 import { reviveDelivery } from '../../src/flow/outbox/revive.js'
-import { type Settled, settleDeliveries } from '../../src/flow/outbox/settle.js'
-import { createSealer } from '../../src/platform/crypto/sealer.js'
-import { type Database, openDatabase } from '../../src/platform/database/database.js'
-import { migrate } from '../../src/platform/database/migrate.js'
-import { createLogger } from '../../src/platform/logger.js'
-import { freshSchema } from '../support/postgres.js'
+import { dead, delivered } from '../support/lane-room.js'
+import { settleAll } from '../support/settle-due.js'
+import { type CliGround, layCliGround, sealer } from './ground.js'
 import { complete, run } from './support.js'
 
-const key = Buffer.alloc(32, 7)
-const sealer = createSealer([{ id: 'k1', key }])
 const keepers = [formKeeper(sealer)]
 const field = (name: string, more: object = {}) => ({ key: name, name: { zh_cn: name }, is_required: true, ...more })
 
-let folder = ''
-let database: Database
-let env: Record<string, string>
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'bgc-form-'))
-})
-afterAll(() => rm(folder, { recursive: true, force: true }))
+let ground: CliGround
 beforeEach(async () => {
-  const DATABASE_URL = freshSchema(inject('databaseUrl'))
-  await migrate(DATABASE_URL)
-  env = { ...complete, DATABASE_URL, BGC_ENCRYPTION_KEYS: `k1:${key.toString('base64')}` }
-  database = openDatabase({ url: DATABASE_URL, log: createLogger('silent') })
-  onTestFinished(() => database.stop())
+  ground = await layCliGround()
 })
 
 /** What the command does with a file, without a process of its own. */
@@ -43,7 +26,7 @@ async function fields(
   content: unknown,
   ...flags: Array<'agree' | 'json' | 'other app' | { typed: string }>
 ) {
-  const file = join(folder, 'form.json')
+  const file = join(ground.folder, 'form.json')
   await writeFile(file, typeof content === 'string' ? content : JSON.stringify(content))
   const said = { out: '', err: '' }
   const io = { out: (text: string) => (said.out += text), err: (text: string) => (said.err += text) }
@@ -58,28 +41,24 @@ async function fields(
     const form = await readFormFile(file)
     const typed = flags.flatMap((flag) => (typeof flag === 'object' ? [flag.typed] : []))[0]
     const ask = typed === undefined ? null : async () => typed
-    const code = await runAccountFields({ database, sealer, config: readConfig(env) }, form, options, io, ask)
+    const code = await runAccountFields(
+      { database: ground.database, sealer, config: readConfig(ground.env) },
+      form,
+      options,
+      io,
+      ask,
+    )
     return { code, ...said }
   } catch (failure) {
     return { code: 1, ...said, err: failure instanceof Error ? failure.message : '' }
   }
 }
 
-/** As pumps do, until nothing is due. */
-async function settleAll(settled: Settled = { to: 'delivered', confirmed: true, heldForApproval: false }) {
-  for (;;) {
-    const buckets = await database.pool.query<{ id: number }>('SELECT id FROM buckets')
-    const claims = (await Promise.all(buckets.rows.map((row) => claimHeads(database.pool, row.id, 9, 60_000)))).flat()
-    if (claims.length === 0) return
-    const settlements = claims.map(({ id, fence, lane, backgroundCheckId }) => ({
-      ...{ id, fence, lane, backgroundCheckId, callMsAgo: 0, lastError: null },
-      ...settled,
-    }))
-    await settleDeliveries(database, settlements, { sealer, keepers })
-  }
-}
+const outbox = () => ({ database: ground.database, sealer, keepers })
+const settled = () => settleAll(outbox(), delivered)
+const refused = () => settleAll(outbox(), dead)
 
-const rows = async (text: string) => (await database.pool.query(text)).rows
+const rows = (text: string) => ground.rows(text)
 const waiting = async () =>
   (await rows(`SELECT api FROM deliveries WHERE state = 'pending' ORDER BY seq`)).map((row) => row.api)
 const stored = async () => (await rows('SELECT * FROM account_field_sets'))[0]
@@ -103,7 +82,7 @@ it('plans without a trace, and leaves to the service what is applied', async () 
     state: 'pending',
   })
   expect(await fields('apply', form)).toMatchObject({ code: 0, out: expect.stringMatching(/^nothing to do/) })
-  await settleAll()
+  await settled()
   expect(await stored()).toMatchObject({
     state: 'in_step',
     held: form.custom_field_list,
@@ -113,7 +92,7 @@ it('plans without a trace, and leaves to the service what is applied', async () 
 
 it('takes fields away only with a word', async () => {
   await fields('apply', [field('org'), field('dept')])
-  await settleAll()
+  await settled()
   const refused = await fields('apply', [field('org')])
   expect(refused).toMatchObject({
     code: 1,
@@ -126,7 +105,7 @@ it('takes fields away only with a word', async () => {
     plan: [{ api: 'account_custom_fields.batch_delete', summary: expect.any(String), irreversible: true }],
     delivery_ids: [expect.any(String)],
   })
-  await settleAll()
+  await settled()
   expect(await stored()).toMatchObject({ state: 'in_step', held: [field('org')], spent: ['dept'] })
   const again = await fields('apply', [field('org'), field('dept')])
   expect(again).toMatchObject({ code: 1, out: '', err: expect.stringContaining('such as dept_v2') })
@@ -134,7 +113,7 @@ it('takes fields away only with a word', async () => {
 
 it('asks a person at a terminal for the word', async () => {
   await fields('apply', [field('org'), field('dept')])
-  await settleAll()
+  await settled()
   const refused = await fields('apply', [field('org')], { typed: 'no' })
   expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('deletes dept for ever') })
   expect(await waiting()).toEqual([])
@@ -159,21 +138,21 @@ it('says everything about a file that does not fit, and nothing of what it holds
 
 it('a call that died is planned anew, by a retry or by the next apply', async () => {
   await fields('apply', [field('org'), field('dept')])
-  await settleAll({ to: 'dead', class: 'unconfirmed' })
+  await settleAll(outbox(), { to: 'dead', class: 'unconfirmed' })
   expect(await stored()).toMatchObject({ state: 'failed', failure: { class: 'unconfirmed' }, held: [] })
   const [dead] = await rows(`SELECT id FROM deliveries WHERE state = 'dead'`)
-  const revived = await database.transaction((sql) => reviveDelivery(sql, sealer, keepers, dead.id))
+  const revived = await ground.database.transaction((sql) => reviveDelivery(sql, sealer, keepers, dead.id))
   expect(revived).toMatchObject({ kind: 'revived' })
   expect(await waiting()).toEqual(['account_custom_fields.create'])
-  await settleAll({ to: 'dead', class: 'feishu' })
+  await refused()
   await fields('apply', [field('org')], 'agree')
   expect(await waiting()).toEqual(['account_custom_fields.create'])
-  await settleAll()
+  await settled()
   expect(await stored()).toMatchObject({ state: 'in_step', held: [field('org')], spent: ['dept'], failure: null })
 })
 
 it('is a command that wants to know the tenant', async () => {
-  expect(await run(['account-fields', 'plan', 'form.json'], env)).toMatchObject({
+  expect(await run(['account-fields', 'plan', 'form.json'], ground.env)).toMatchObject({
     code: 64,
     err: expect.stringContaining('--tenant'),
   })

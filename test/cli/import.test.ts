@@ -1,40 +1,23 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, onTestFinished } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { runCli } from '../../src/cli/program.js'
 import { laneOfOrder } from '../../src/flow/map.js'
 import { cancelByCustomer } from '../../src/flow/orders/cancel.js'
 import { receiveOrder } from '../../src/flow/orders/receive.js'
-import { createSealer } from '../../src/platform/crypto/sealer.js'
-import { type Database, openDatabase } from '../../src/platform/database/database.js'
-import { migrate } from '../../src/platform/database/migrate.js'
-import { createLogger } from '../../src/platform/logger.js'
-import { freshSchema } from '../support/postgres.js'
+import { orderToPlace } from '../support/order-to-place.js'
+import { type CliGround, layCliGround, sealer } from './ground.js'
 import { complete, run, start } from './support.js'
 
-const key = Buffer.alloc(32, 7)
-const sealer = createSealer([{ id: 'k1', key }])
 const origin = { appId: complete.FEISHU_APP_ID, tenantKey: 'tk_a' }
 const at = 1_767_312_000_000
 
-let folder = ''
-let database: Database
-let env: Record<string, string>
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'bgc-import-'))
-})
-afterAll(() => rm(folder, { recursive: true, force: true }))
+let ground: CliGround
 beforeEach(async () => {
-  const DATABASE_URL = freshSchema(inject('databaseUrl'))
-  await migrate(DATABASE_URL)
-  env = { ...complete, DATABASE_URL, BGC_ENCRYPTION_KEYS: `k1:${key.toString('base64')}` }
-  database = openDatabase({ url: DATABASE_URL, log: createLogger('silent') })
-  onTestFinished(() => database.stop())
+  ground = await layCliGround()
 })
 
-const rows = async (text: string) => (await database.pool.query(text)).rows
+const rows = (text: string) => ground.rows(text)
 const stage = (number: number) => ({ stage_id: `st-${number}`, stage_name: `阶段 ${number}`, stage_time: at + number })
 const order = (id: string, more: object = {}) => ({
   background_check_id: id,
@@ -50,13 +33,13 @@ const order = (id: string, more: object = {}) => ({
 let files = 0
 async function fileOf(lines: readonly unknown[]): Promise<string> {
   files += 1
-  const file = join(folder, `${files}.jsonl`)
+  const file = join(ground.folder, `${files}.jsonl`)
   const texts = lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line)))
   await writeFile(file, `${texts.join('\n')}\n`)
   return file
 }
 const bring = async (lines: readonly unknown[], ...flags: string[]) =>
-  run(['import', 'orders', ...flags, await fileOf(lines)], env)
+  run(['import', 'orders', ...flags, await fileOf(lines)], ground.env)
 const report = (text: string) => JSON.parse(text) as { imported: number; existing: number; refused: object[] }
 
 describe('bgc import orders', () => {
@@ -123,7 +106,9 @@ describe('bgc import orders', () => {
   })
 
   it('names line and path of every complaint, imports nothing of such a line, and everything of the others', async () => {
-    await database.transaction((sql) => cancelByCustomer(sql, sealer, { ...origin, tenantKey: 'tk_b' }, '900', ''))
+    await ground.database.transaction((sql) =>
+      cancelByCustomer(sql, sealer, { ...origin, tenantKey: 'tk_b' }, '900', ''),
+    )
     const lines = [
       order('101'),
       '',
@@ -192,17 +177,17 @@ describe('bgc import orders', () => {
   })
 
   it('reads standard input for -', async () => {
-    const command = start(['import', 'orders', '--json', '-'], env, 'pipe')
+    const command = start(['import', 'orders', '--json', '-'], ground.env, 'pipe')
     command.child.stdin?.end(`\uFEFF${JSON.stringify(order('101'))}\r\n${JSON.stringify(order('102'))}`)
     const { out } = await command.ended
     expect(report(out)).toEqual({ imported: 2, existing: 0, refused: [] })
   })
 
   it.each([
-    ['there is none', () => join(folder, 'none.jsonl'), 'none.jsonl cannot be read'],
-    ['it is a folder', () => folder, 'EISDIR'],
+    ['there is none', () => join(ground.folder, 'none.jsonl'), 'none.jsonl cannot be read'],
+    ['it is a folder', () => ground.folder, 'EISDIR'],
   ])('ends with 1 when %s', async (_, file, complaint) => {
-    const { code, out, err } = await run(['import', 'orders', file()], env)
+    const { code, out, err } = await run(['import', 'orders', file()], ground.env)
     expect([code, out]).toEqual([1, ''])
     expect(err).toContain(complaint)
     expect(err.trimEnd().split('\n')).toHaveLength(1)
@@ -212,10 +197,10 @@ describe('bgc import orders', () => {
     const ids = Array.from({ length: 12 }, (_, index) => String(201 + index))
     const lines = ids.map((id) => order(id))
     const file = await fileOf(lines)
-    const command = await database.transaction(async (sql) => {
+    const command = await ground.database.transaction(async (sql) => {
       // The seventh order cannot be written while this transaction is open.
       await sql.query('INSERT INTO lanes (lane) VALUES ($1)', [laneOfOrder('207')])
-      const running = start(['import', 'orders', file], env)
+      const running = start(['import', 'orders', file], ground.env)
       await expect
         .poll(() => rows('SELECT count(*)::int AS n FROM orders'), { timeout: 20_000, interval: 20 })
         .toEqual([{ n: 7 }])
@@ -227,13 +212,13 @@ describe('bgc import orders', () => {
     const whole = `SELECT count(*)::int AS n FROM orders o WHERE EXISTS (SELECT 1 FROM poll_schedule p WHERE p.background_check_id = o.background_check_id)
       AND 2 = (SELECT count(*) FROM deliveries d WHERE d.background_check_id = o.background_check_id)`
     expect(await rows(whole)).toEqual([{ n: 7 }])
-    const { code, out } = await run(['import', 'orders', file], env)
+    const { code, out } = await run(['import', 'orders', file], ground.env)
     expect([code, out]).toEqual([0, '5 imported, 7 here already, 0 refused\n'])
     expect(await rows(whole)).toEqual([{ n: 12 }])
   })
 
   it('tells the vendor of an order that the customer stopped before it was imported', async () => {
-    await database.transaction((sql) => cancelByCustomer(sql, sealer, origin, '101', 'changed my mind'))
+    await ground.database.transaction((sql) => cancelByCustomer(sql, sealer, origin, '101', 'changed my mind'))
     expect((await bring([order('101')])).out).toBe('1 imported, 0 here already, 0 refused\n')
     expect(await rows('SELECT state, vendor_order_id FROM orders')).toEqual([
       { state: 'canceled', vendor_order_id: 'V-101' },
@@ -243,18 +228,7 @@ describe('bgc import orders', () => {
   })
 
   it('leaves an order alone that came by its event', async () => {
-    const placed = {
-      backgroundCheckId: '101',
-      accountId: '7001',
-      tenantKey: 'tk_a',
-      packageId: 'pkg',
-      additionalItemIds: [],
-      candidate: {},
-      contact: {},
-      customFields: {},
-      comment: '',
-    }
-    await database.transaction((sql) => receiveOrder(sql, sealer, origin, placed))
+    await ground.database.transaction((sql) => receiveOrder(sql, sealer, origin, orderToPlace('101')))
     expect((await bring([order('101')])).out).toBe('0 imported, 1 here already, 0 refused\n')
     expect(await rows('SELECT state, vendor_order_id FROM orders')).toEqual([
       { state: 'received', vendor_order_id: null },
@@ -266,9 +240,9 @@ describe('bgc import orders', () => {
     const file = await fileOf([order('101')])
     const io = { out: () => undefined, err: (text: string) => void said.push(text), isTerminal: true }
     const outside = { ...process.env }
-    Object.assign(process.env, env)
+    Object.assign(process.env, ground.env)
     onTestFinished(() => {
-      for (const name of Object.keys(env)) delete process.env[name]
+      for (const name of Object.keys(ground.env)) delete process.env[name]
       Object.assign(process.env, outside)
     })
     expect(await runCli(['import', 'orders', file], io)).toBe(0)

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openOtherBody } from '../../src/flow/outbox/bodies.js'
-import { claimHeads } from '../../src/flow/outbox/claim.js'
-import { type Settled, settleDeliveries } from '../../src/flow/outbox/settle.js'
+import type { Settled } from '../../src/flow/outbox/settle.js'
 import type { Question, ReadReply } from '../../src/flow/to-feishu/reads.js'
+import { dead, delivered } from '../support/lane-room.js'
+import { settleDue } from '../support/settle-due.js'
 import { type Api, itemsOf, secrets, startOperators, whileLocked } from './harness.js'
 
 let api: Api
@@ -43,20 +44,7 @@ async function lying(lane = 'agreement%') {
   }))
 }
 
-/** As a pump settles whatever is due. */
-async function settle(settled: Settled) {
-  const { database, sealer, keepers } = api.parts
-  const buckets = await database.pool.query<{ id: number }>('SELECT id FROM buckets')
-  const claims = (await Promise.all(buckets.rows.map((row) => claimHeads(database.pool, row.id, 9, 60_000)))).flat()
-  const settlements = claims.map(({ id, fence, lane, backgroundCheckId }) => ({
-    ...{ id, fence, lane, backgroundCheckId, callMsAgo: 0, lastError: null },
-    ...settled,
-  }))
-  await settleDeliveries(database, settlements, { sealer, keepers })
-}
-
-const delivered = { to: 'delivered', confirmed: true, heldForApproval: false } as const
-const dead = { to: 'dead', class: 'feishu' } as const
+const settle = (settled: Settled) => settleDue(api.parts, settled)
 
 describe('a change', () => {
   it('waits for Feishu in the lane of its agreement, and the answer says what is sent', async () => {
@@ -154,7 +142,8 @@ describe('a change', () => {
     ['state', { state: '3' }],
     ['state', {}],
     ['modify_time', { state: 3, modify_time: 'canary' }],
-    ['modify_time', { state: 3, modify_time: 10_000_000_000_000 }],
+    ['modify_time', { state: 3, modify_time: 9_999_999_999_999 }],
+    ['modify_time', { state: 3, modify_time: '9999999999999' }],
     ['modify_time', { state: 3, modify_time: -1 }],
     ['tenant_key', { state: 3, tenant_key: '' }],
     ['app_id', { state: 3, app_id: 'cli_canary' }],

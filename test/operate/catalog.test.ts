@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { claimHeads } from '../../src/flow/outbox/claim.js'
-import { type Settled, settleDeliveries } from '../../src/flow/outbox/settle.js'
 import { catalogOf, field, pkg } from '../support/catalog.js'
+import { dead, delivered } from '../support/lane-room.js'
+import { settleAll } from '../support/settle-due.js'
 import { type Api, secrets, startOperators } from './harness.js'
 
 let api: Api
@@ -25,22 +25,8 @@ const patch = (custom_field_list: unknown) => send('PATCH', '7001/custom-fields'
 const read = async () => (await api.call('GET', '/v1/accounts/7001')).body
 const count = async (from: string) => Number((await sql(`SELECT count(*) AS n FROM ${from}`)).rows[0].n)
 
-const delivered: Settled = { to: 'delivered', confirmed: true, heldForApproval: false }
-
-/** As pumps do, until nothing is due. */
-async function settleAll(settled: Settled = delivered): Promise<void> {
-  const { database, sealer, keepers } = api.parts
-  for (;;) {
-    const buckets = await database.pool.query<{ id: number }>('SELECT id FROM buckets')
-    const claims = (await Promise.all(buckets.rows.map((row) => claimHeads(database.pool, row.id, 9, 60_000)))).flat()
-    if (claims.length === 0) return
-    const settlements = claims.map(({ id, fence, lane, backgroundCheckId }) => ({
-      ...{ id, fence, lane, backgroundCheckId, callMsAgo: 0, lastError: null },
-      ...settled,
-    }))
-    await settleDeliveries(database, settlements, { sealer, keepers })
-  }
-}
+const settled = () => settleAll(api.parts, delivered)
+const refused = () => settleAll(api.parts, dead)
 
 describe('PUT catalog', () => {
   it('answers the plan with its deliveries, and wakes a pump', async () => {
@@ -71,7 +57,7 @@ describe('PUT catalog', () => {
 
   it('asks for a word where calls cannot be undone, with the plan in the problem', async () => {
     await put(catalogOf(['a']))
-    await settleAll()
+    await settled()
     const refused = await put(catalogOf(['b']))
     expect(refused).toMatchObject({
       status: 409,
@@ -111,9 +97,9 @@ describe('PUT catalog', () => {
 
   it('proposes other ids for those that were deleted', async () => {
     await put(catalogOf(['a', 'b'], [], ['degree']))
-    await settleAll()
+    await settled()
     await put({ ...catalogOf(['b']), allow_irreversible: true })
-    await settleAll()
+    await settled()
     const reply = await put({ ...catalogOf(['a', 'b'], [], ['degree']), allow_irreversible: true })
     expect(reply).toMatchObject({
       status: 422,
@@ -137,7 +123,7 @@ describe('PUT catalog', () => {
 describe('PATCH custom-fields', () => {
   it('puts one update of the full list', async () => {
     await put(catalogOf([], [], ['f', 'g']))
-    await settleAll()
+    await settled()
     const reply = await patch([field('f', { name: { en_us: 'F' } }), field('g')])
     expect(reply).toMatchObject({
       status: 202,
@@ -156,7 +142,7 @@ describe('PATCH custom-fields', () => {
 
   it('refuses everything else with every complaint, and sends nothing', async () => {
     await put(catalogOf([], [], ['f', 'g']))
-    await settleAll()
+    await settled()
     const reply = await patch([field('g', { type: 'select' }), { key: 'x'.repeat(101) }, field('h')])
     expect(reply).toMatchObject({ status: 422, body: { type: '/docs/problems#catalog-refused' } })
     const errors = reply.body['errors'] as Array<{ path: string }>
@@ -182,10 +168,10 @@ describe('GET an account', () => {
 
   it('shows what Feishu holds, what is wanted, and what lies between', async () => {
     await put(catalogOf(['a', 'b'], [], ['f']))
-    await settleAll()
+    await settled()
     const wanted = { ...catalogOf(['b', 'c'], [], ['f']), packages: [pkg('b', 'B'), pkg('c')] }
     await put({ ...wanted, allow_irreversible: true })
-    await settleAll({ to: 'dead', class: 'feishu' })
+    await refused()
     expect((await read())['catalog']).toEqual({
       state: 'failed',
       wanted_by: 'operator',
@@ -211,10 +197,10 @@ describe('GET an account', () => {
 
 it('a dead call that is retried is planned anew, and is no longer needed itself', async () => {
   await put(catalogOf(['a'], [], ['f']))
-  await settleAll({ to: 'dead', class: 'feishu' })
+  await refused()
   const [dead] = (await sql(`SELECT id FROM deliveries WHERE state = 'dead'`)).rows
   const reply = await api.call('POST', `/v1/deliveries/${dead.id}/retry`)
   expect(reply).toMatchObject({ status: 202, body: { id: dead.id, state: 'superseded' } })
-  await settleAll()
+  await settled()
   expect((await read())['catalog']).toMatchObject({ state: 'in_step', held: catalogOf(['a'], [], ['f']) })
 })

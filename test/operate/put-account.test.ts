@@ -5,6 +5,7 @@ import { accountContext, registerAccount } from '../../src/flow/accounts/registe
 import { receiveOrder } from '../../src/flow/orders/receive.js'
 import type { VendorTask } from '../../src/flow/orders/tasks.js'
 import { openJson } from '../../src/platform/crypto/data-key.js'
+import { orderToPlace } from '../support/order-to-place.js'
 import { final, scriptedVendor } from '../support/scripted-vendor.js'
 import { type Api, itemsOf, secrets, sorted, startOperators } from './harness.js'
 
@@ -48,17 +49,7 @@ const order = (backgroundCheckId: string, accountId = '7001', tenantKey = 'tk_a'
       sql,
       api.parts.sealer,
       { appId: 'cli_a', tenantKey },
-      {
-        backgroundCheckId,
-        accountId,
-        tenantKey,
-        packageId: 'p',
-        additionalItemIds: [],
-        candidate: {},
-        contact: {},
-        customFields: {},
-        comment: '',
-      },
+      orderToPlace(backgroundCheckId, { accountId, tenantKey }),
     ),
   )
 

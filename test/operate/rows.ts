@@ -4,6 +4,7 @@ import { keyOfOrder } from '../../src/flow/orders/keys.js'
 import { lockOrder, receiveOrder } from '../../src/flow/orders/receive.js'
 import { lockLane } from '../../src/flow/outbox/lanes.js'
 import { putWaiting } from '../../src/flow/outbox/put.js'
+import { orderToPlace } from '../support/order-to-place.js'
 import type { Api } from './harness.js'
 
 const origin = { appId: 'cli_a', tenantKey: 'tk_a' }
@@ -17,21 +18,17 @@ export function addOrder({ parts: { database, sealer } }: Api, id: string, tenan
       sql,
       sealer,
       { ...origin, tenantKey },
-      {
-        backgroundCheckId: id,
-        accountId: '7001',
+      orderToPlace(id, {
         tenantKey,
         packageId: '7002',
-        additionalItemIds: [],
         candidate: {
           name: 'Canary Candidate',
           email: 'canary@example.com',
           mobile: { code: '86', number: '13800138000' },
         },
-        contact: {},
         customFields: { field: 'canary-field' },
         comment: 'canary-comment',
-      },
+      }),
     ),
   )
 }

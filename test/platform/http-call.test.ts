@@ -1,7 +1,8 @@
 import net from 'node:net'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createHttpClient, type HttpClientSettings, type HttpRequest } from '../../src/platform/http-call.js'
-import { freePort, listen, selfSigned, startPeer, startProxy } from './http-peers.js'
+import { freePort } from '../support/free-port.js'
+import { listen, selfSigned, startPeer, startProxy } from './http-peers.js'
 
 const CANARY = 'canary-4711'
 

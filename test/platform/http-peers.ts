@@ -68,15 +68,6 @@ export async function listen(server: net.Server, base: string): Promise<Omit<Pee
   return { origin: `${base}:${port}`, port, connections, endings }
 }
 
-/** A port on which nobody listens. */
-export async function freePort(): Promise<number> {
-  const server = net.createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
-
 export interface Proxy extends Peer {
   tunnels: string[]
 }

@@ -4,6 +4,7 @@ import { type ChangeOutcome, startAgreementsFeed } from '../../src/flow/agreemen
 import { openOtherBody } from '../../src/flow/outbox/bodies.js'
 import type { ChangedAgreements, VendorAgreement, VendorAnswer } from '../../src/flow/vendor/adapter.js'
 import type { Started } from '../../src/platform/lifetime.js'
+import { eventually } from '../support/eventually.js'
 import { type Ground, layGround, one } from '../support/room.js'
 import { ok, scriptedVendor } from '../support/scripted-vendor.js'
 
@@ -19,7 +20,6 @@ afterEach(async () => {
   await ground.stop()
 })
 
-const eventually = <T>(probe: () => T | Promise<T>) => expect.poll(probe, { timeout: 20_000, interval: 10 })
 const time = 1_767_315_600_000
 const agreement: VendorAgreement = { id: '301', tenantKey: 'tk_a', state: 3, modifyTime: time }
 

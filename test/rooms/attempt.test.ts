@@ -7,6 +7,7 @@ import type { FeishuReply } from '../../src/flow/to-feishu/reply.js'
 import { createDataKey } from '../../src/platform/crypto/data-key.js'
 import { createSealer } from '../../src/platform/crypto/sealer.js'
 import { createLogger } from '../../src/platform/logger.js'
+import { claimOf } from '../support/claim.js'
 
 const sealer = createSealer([{ id: 'k1', key: Buffer.alloc(32, 7) }])
 const bucket = { id: 1, appId: 'cli_a', tenantKey: 'tk_a', api: 'update_result', epoch: 'e' }
@@ -14,26 +15,14 @@ const bucket = { id: 1, appId: 'cli_a', tenantKey: 'tk_a', api: 'update_result',
 function claimAt(claimedAt: number): Claim {
   const key = createDataKey(sealer, '1')
   const body = { background_check_id: '1', result: 'clear', result_time: '1767402000000' }
-  return {
-    id: '1',
-    fence: 1,
-    lane: 'order:1',
+  return claimOf({
     api: 'update_result',
-    backgroundCheckId: '1',
     stageId: null,
-    attempts: 0,
-    ambiguous: false,
-    tokensRefused: 0,
-    looks: 0,
-    probed: false,
-    again: false,
-    ageMs: 0,
-    othersWait: false,
     orderState: 'reported',
     dataKey: key.wrapped,
     bodySealed: sealBody(key, 'order:1', { api: 'update_result', body }),
     claimedAt,
-  }
+  })
 }
 
 /** One attempt against a Feishu that answers so, as far as the call may be written. */

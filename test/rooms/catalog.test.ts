@@ -197,6 +197,28 @@ describe('what the vendor offers', () => {
     expect(await room.offer(renamed)).toMatchObject({ kind: 'taken' })
     expect(await room.row()).toMatchObject({ state: 'syncing', failure: null })
   })
+
+  test.each([
+    ['in a thousand places', Array.from({ length: 1000 }, () => ({ id: 5 }))],
+    ['in a list of lists without an end', JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`)],
+  ])('and is wrong %s says so in few words', async (_where, packages: unknown) => {
+    expect(await room.offer({ packages })).toMatchObject({ kind: 'refused' })
+    const { failure } = await room.row()
+    expect(failure?.message).toMatch(/packages\.0(\.id)?: expected/)
+    expect(failure?.message.length).toBeLessThan(1000)
+  })
+})
+
+test('calls that no key opens hold up neither what is before them nor another catalog', async () => {
+  await put(catalogOf(['a'], [], ['f']))
+  const spoil = `UPDATE deliveries SET body_sealed = body_sealed || '\\x00' WHERE state = 'pending' AND due_at IS NULL`
+  expect((await ground.database.pool.query(spoil)).rowCount).toBe(1)
+  await room.turn()
+  expect(await room.row()).toMatchObject({ known: { held: { packages: [pkg('a')] } } })
+  await put(catalogOf(['a', 'b']))
+  await room.untilIdle()
+  expect(held()).toEqual(catalogOf(['a', 'b']))
+  expect(await room.row()).toMatchObject({ state: 'in_step' })
 })
 
 test('new names of fields go while deletes wait for a word', async () => {

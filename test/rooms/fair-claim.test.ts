@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { fairClaimSql } from '../../src/platform/database/fair-claim.js'
+import { fairClaimSql, fairClaimValues } from '../../src/platform/database/fair-claim.js'
 import { type Ground, layGround } from '../support/room.js'
 
 const claimSql = fairClaimSql({ table: 'vendor_tasks', id: 'subject', set: 'claimed = true', returning: 'claimed.*' })
@@ -19,8 +19,9 @@ async function due(tenant: string, count: number, secondsAgo: number): Promise<v
   )
 }
 
-async function claim(most: number, inFlight: Record<string, number>, among: number, alone: number) {
-  const values = [most, 60_000, JSON.stringify(inFlight), among, alone]
+async function claim(most: number, calls: Record<string, number>, among: number, alone: number) {
+  const inFlight = Object.entries(calls).flatMap(([tenant, count]) => Array.from({ length: count }, () => tenant))
+  const values = fairClaimValues({ most, leaseMs: 60_000, inFlight, among, alone })
   const { rows } = await room.database.pool.query<{ tenant_key: string }>(claimSql, values)
   const counts: Record<string, number> = {}
   for (const { tenant_key } of rows) counts[tenant_key] = (counts[tenant_key] ?? 0) + 1

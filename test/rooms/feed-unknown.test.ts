@@ -3,6 +3,7 @@ import { settleKnown } from '../../src/flow/findings.js'
 import { startFeed } from '../../src/flow/orders/feed.js'
 import type { VendorOrder } from '../../src/flow/vendor/adapter.js'
 import type { Started } from '../../src/platform/lifetime.js'
+import { eventually } from '../support/eventually.js'
 import { lanesOn } from '../support/lane-room.js'
 import { count, freshId, type Ground, layGround, one } from '../support/room.js'
 import { ok, scriptedVendor } from '../support/scripted-vendor.js'
@@ -31,7 +32,7 @@ async function follow(orders: VendorOrder[]): Promise<void> {
   const { database, sealer, log } = ground
   const terms = { minMs: 20, maxMs: 3_600_000 }
   started.push(startFeed({ database, sealer, vendor, log, terms, isOffered: () => true, onReady: () => undefined }))
-  await expect.poll(() => rounds, { timeout: 20_000, interval: 10 }).toBeGreaterThan(2)
+  await eventually(() => rounds).toBeGreaterThan(2)
 }
 
 test('an order of the vendor for a check that is not known here is listed once, until the check comes', async () => {

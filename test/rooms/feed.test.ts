@@ -4,6 +4,7 @@ import { pollNow } from '../../src/flow/orders/nudge.js'
 import { startPoller } from '../../src/flow/orders/poll.js'
 import type { VendorOrder } from '../../src/flow/vendor/adapter.js'
 import type { Started } from '../../src/platform/lifetime.js'
+import { eventually } from '../support/eventually.js'
 import { lanesOn } from '../support/lane-room.js'
 import { count, type Ground, layGround } from '../support/room.js'
 import { ok, scriptedVendor } from '../support/scripted-vendor.js'
@@ -24,7 +25,6 @@ afterEach(async () => {
 })
 
 const terms = { minMs: 20, maxMs: 3_600_000 }
-const eventually = <T>(probe: () => T | Promise<T>) => expect.poll(probe, { timeout: 20_000, interval: 10 })
 const onReady = () => undefined
 
 async function placeToPoll(): Promise<string> {

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { bucketOf } from '../../src/flow/outbox/buckets.js'
-import { leaseDueBuckets } from '../../src/flow/outbox/claim.js'
+import { bucketOf, leaseDueBuckets } from '../../src/flow/outbox/buckets.js'
 import { hold, release } from '../../src/flow/to-feishu/holds.js'
 import { count, type Ground, layGround, one } from '../support/room.js'
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cancelByCustomer } from '../../src/flow/orders/cancel.js'
 import { checkImport, type Imported, importOrder, type OrderToImport } from '../../src/flow/orders/import.js'
 import { receiveOrder } from '../../src/flow/orders/receive.js'
+import { orderToPlace } from '../support/order-to-place.js'
 import { freshId, type Ground, layGround } from '../support/room.js'
 
 const origin = { appId: 'cli_a', tenantKey: 'tk_a' }
@@ -26,19 +27,7 @@ const bring = (order: OrderToImport) =>
 const cancel = (id: string) =>
   ground.database.transaction((sql) => cancelByCustomer(sql, ground.sealer, origin, id, 'reason'))
 const create = (id: string) =>
-  ground.database.transaction((sql) =>
-    receiveOrder(sql, ground.sealer, origin, {
-      backgroundCheckId: id,
-      accountId: '7001',
-      tenantKey: 'tk_a',
-      packageId: 'pkg',
-      additionalItemIds: [],
-      candidate: {},
-      contact: {},
-      customFields: {},
-      comment: '',
-    }),
-  )
+  ground.database.transaction((sql) => receiveOrder(sql, ground.sealer, origin, orderToPlace(id)))
 const kinds = (outcomes: readonly Imported[]) => outcomes.map((outcome) => outcome.kind).toSorted()
 
 async function known(id: string) {

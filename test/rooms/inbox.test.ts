@@ -9,6 +9,7 @@ import { payloadContext } from '../../src/flow/orders/receive.js'
 import { openJson } from '../../src/platform/crypto/data-key.js'
 import type { Database } from '../../src/platform/database/database.js'
 import type { Started } from '../../src/platform/lifetime.js'
+import { eventually } from '../support/eventually.js'
 import {
   bound,
   canceled,
@@ -468,9 +469,7 @@ describe('exactly once', () => {
     const ids = Array.from({ length: 60 }, freshId)
     await Promise.all(ids.map((id) => receiving.push(push(firstApp, eventOf(firstApp, created, checkBody(id))))))
     const workers = [work(), work(ground.another())]
-    await expect
-      .poll(() => count(ground.database, `events WHERE state = 'new'`), { timeout: 20_000, interval: 10 })
-      .toBe(0)
+    await eventually(() => count(ground.database, `events WHERE state = 'new'`)).toBe(0)
     await Promise.all(workers.map((worker) => worker.stop()))
     const perOrder = await count(
       ground.database,
@@ -492,11 +491,11 @@ describe('exactly once', () => {
     const other = eventOf(firstApp, created, checkBody(freshId()))
     await receiving.push(push(firstApp, other))
     worker.wake()
-    await expect.poll(async () => (await rowOf(other)).state, { timeout: 20_000, interval: 10 }).toBe('done')
+    await eventually(async () => (await rowOf(other)).state).toBe('done')
     expect((await rowOf(content)).state).toBe('new')
     await ground.database.pool.query('UPDATE events SET due_at = now() WHERE event_id = $1', [content.header.event_id])
     worker.wake()
-    await expect.poll(async () => (await rowOf(content)).state, { timeout: 20_000, interval: 10 }).toBe('done')
+    await eventually(async () => (await rowOf(content)).state).toBe('done')
     expect(await kindsOf(id)).toEqual(['received'])
   })
 
@@ -538,9 +537,7 @@ describe('exactly once', () => {
       await receiving.push(push(firstApp, event))
       await pool.query('UPDATE events SET attempts = 50, due_at = now() WHERE event_id = $1', [event.header.event_id])
       const worker = work()
-      await expect
-        .poll(async () => (await rowOf(event)).attempts, { timeout: 20_000, interval: 10 })
-        .toBeGreaterThan(50)
+      await eventually(async () => (await rowOf(event)).attempts).toBeGreaterThan(50)
       await worker.stop()
       expect(await rowOf(event)).toMatchObject({ state: 'new' })
     } finally {
@@ -561,7 +558,7 @@ describe('exactly once', () => {
     for (const other of others) await receiving.push(push(firstApp, other))
     const worker = work()
     const states = () => Promise.all(others.map(async (other) => (await rowOf(other)).state))
-    await expect.poll(states, { timeout: 20_000, interval: 10 }).toEqual(others.map(() => 'done'))
+    await eventually(states).toEqual(others.map(() => 'done'))
     await expect
       .poll(
         async () => {
@@ -604,9 +601,7 @@ test('events are claimed in turns by tenant: a backlog of one does not delay ano
       ),
   }
   const worker = work(noted)
-  await expect
-    .poll(() => count(ground.database, `events WHERE state = 'new'`), { timeout: 20_000, interval: 10 })
-    .toBe(0)
+  await eventually(() => count(ground.database, `events WHERE state = 'new'`)).toBe(0)
   await worker.stop()
   const { id } = await one<{ id: string }>(ground.database, 'SELECT id FROM events WHERE event_id = $1', [
     small.header.event_id,

@@ -8,6 +8,7 @@ import type { Claim } from '../../src/flow/outbox/claim.js'
 import { lockLane } from '../../src/flow/outbox/lanes.js'
 import { putWaiting, readLane } from '../../src/flow/outbox/put.js'
 import { reviveDelivery } from '../../src/flow/outbox/revive.js'
+import type { Settled } from '../../src/flow/outbox/settle.js'
 import type { VendorOrder } from '../../src/flow/vendor/adapter.js'
 import { again, type DeliveryRow, dead, delivered, handedBack, lanesOn, origin } from '../support/lane-room.js'
 import { freshId, type Ground, layGround, one } from '../support/room.js'
@@ -236,7 +237,7 @@ describe('what is dead, and sent again by an operator', () => {
     expect(await lanes.claim()).toMatchObject([{ stageId: 'a', attempts: 0, ambiguous }])
   })
 
-  test('keeps every time that Feishu may have it with, and sends none of them but the last', async () => {
+  test('keeps every time that Feishu may have it with, also under newer links, and sends the last', async () => {
     const id = await lanes.place()
     const said = (name: string) => [
       stage('a', { time: at(1), reports: [report('x', `https://${name}.example`)] }),
@@ -253,8 +254,15 @@ describe('what is dead, and sent again by an operator', () => {
     await revive(first?.id)
     await lanes.record(id, saying('in_progress', said('new')))
     const row = (await lanes.rows(id)).find((each) => each.stage_id === 'a')
-    expect(row && (await contentOfRow(row))).toMatchObject({
-      body: { stage_time: String(at(3) + 1), report_file_list: [{ report_url: 'https://new.example' }] },
+    expect(row && (await contentOfRow(row))).toEqual({
+      api: 'update_progress',
+      body: {
+        background_check_id: id,
+        stage_id: 'a',
+        stage_name: 'stage a',
+        stage_time: String(at(3) + 1),
+        report_file_list: [{ report_name: 'x', report_url: 'https://new.example', report_url_type: 1 }],
+      },
       earlierTimes: [String(at(1)), String(at(2) + 1)],
     })
   })
@@ -370,7 +378,7 @@ describe('whatever happens at once on several connections', () => {
       held.push(claim)
     }
 
-    async function settle(side: typeof lanes, to: typeof delivered): Promise<void> {
+    async function settle(side: typeof lanes, to: Settled): Promise<void> {
       const claims = held.splice(0, 2)
       for (const claim of claims) if (to !== handedBack) await remember(claim)
       const { settled } = await side.settle(claims, to, to === handedBack ? null : 0)

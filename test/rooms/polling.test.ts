@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { pollNow } from '../../src/flow/orders/nudge.js'
 import { startPoller } from '../../src/flow/orders/poll.js'
-import type { VendorOrder } from '../../src/flow/vendor/adapter.js'
+import type { VendorAdapter, VendorOrder } from '../../src/flow/vendor/adapter.js'
+import { eventually } from '../support/eventually.js'
 import { lanesOn } from '../support/lane-room.js'
 import { count, type Ground, layGround, one } from '../support/room.js'
 import { ok, scriptedVendor } from '../support/scripted-vendor.js'
@@ -30,6 +31,10 @@ function poll(answer: (ids: readonly string[]) => VendorOrder[]) {
   const vendor = scriptedVendor()
   vendor.getOrders = async (ids) => ok(answer(ids))
   vendor.script('get', (call) => ok(answer([call.about])[0] ?? null))
+  return pollAt(vendor, true)
+}
+
+function pollAt(vendor: VendorAdapter, inBatches: boolean) {
   return startPoller({
     database: ground.database,
     sealer: ground.sealer,
@@ -38,12 +43,10 @@ function poll(answer: (ids: readonly string[]) => VendorOrder[]) {
     terms: { minMs: 3_600_000, maxMs: 3_600_000 },
     concurrency: 2,
     leaseMs: 600_000,
-    canBatch: () => true,
+    canBatch: () => inBatches,
     onReady: () => undefined,
   })
 }
-
-const eventually = <T>(probe: () => T | Promise<T>) => expect.poll(probe, { timeout: 20_000, interval: 10 })
 
 test('an order that cannot be written down costs none of its batch its poll', async () => {
   const ids = await Promise.all(Array.from({ length: 6 }, placeToPoll))
@@ -70,17 +73,7 @@ test('a poll that somebody asked for while one runs is made right after it', asy
     if (asked === 1) await answered
     return ok({ ...saying('in_progress', []), orderId: about })
   })
-  const poller = startPoller({
-    database: ground.database,
-    sealer: ground.sealer,
-    vendor,
-    log: ground.log,
-    terms: { minMs: 3_600_000, maxMs: 3_600_000 },
-    concurrency: 2,
-    leaseMs: 600_000,
-    canBatch: () => false,
-    onReady: () => undefined,
-  })
+  const poller = pollAt(vendor, false)
   await eventually(() => asked).toBe(1)
   expect(await pollNow(ground.database.pool, id)).toBe(true)
   answer()

@@ -3,6 +3,7 @@ import { startSweeper } from '../../src/flow/reconcile/sweeper.js'
 import { claimSweep, endTurn, enrol, type Progress, sweepNow } from '../../src/flow/reconcile/sweeps.js'
 import type { Question, ReadReply } from '../../src/flow/to-feishu/reads.js'
 import type { Started } from '../../src/platform/lifetime.js'
+import { eventually } from '../support/eventually.js'
 import { lanesOn, origin } from '../support/lane-room.js'
 import { count, type Ground, layGround, one } from '../support/room.js'
 
@@ -22,7 +23,6 @@ afterEach(async () => {
 
 const apps = [origin.appId]
 const leaseMs = 60_000
-const eventually = <T>(probe: () => T | Promise<T>) => expect.poll(probe, { timeout: 20_000, interval: 10 })
 
 interface Row {
   permission: string
@@ -217,6 +217,14 @@ describe('a sweep', () => {
     })
     await eventually(async () => (await row()).failures).toBe(1)
     expect(await row()).toMatchObject({ finished: false, error: 'Feishu has more and names no next page' })
+  })
+
+  test('that is given an id which cannot be written down says so, and does not stop for its lease', async () => {
+    const id = await enrolled()
+    sweepWith((question) => (isProbe(question) ? page([item(id)]) : page([item('7\0')])))
+    await eventually(async () => (await row()).failures).toBe(1)
+    const error = 'Feishu answered something that cannot be written down'
+    expect(await row()).toMatchObject({ permission: 'readable', progress: null, error })
   })
 
   test.each<[string, ReadReply, RegExp]>([

@@ -6,6 +6,7 @@ import { createPlacing } from '../../src/flow/orders/place.js'
 import { createResending } from '../../src/flow/orders/resend.js'
 import { startTaskWorker } from '../../src/flow/orders/tasks.js'
 import type { Loop } from '../../src/platform/loop.js'
+import { eventually } from '../support/eventually.js'
 import { lanesOn, origin } from '../support/lane-room.js'
 import { count, freshId, type Ground, layGround, one } from '../support/room.js'
 import {
@@ -171,7 +172,7 @@ describe('an order', () => {
     vendor.script('place', { ...held, retryAfterMs: 7_200_000 })
     const before = vendor.calls.length
     await hastened(worker, () => vendor.calls.length).toBe(before + 1)
-    await expect.poll(async () => (await taskOf(`order:${id}`))?.claimed, { timeout: 20_000, interval: 10 }).toBe(false)
+    await eventually(async () => (await taskOf(`order:${id}`))?.claimed).toBe(false)
     const first = (await taskOf(`order:${id}`))?.first_attempt_at?.getTime() ?? 0
     expect(Date.now() - first).toBeLessThan(70 * 3_600_000)
   })
@@ -297,7 +298,7 @@ describe('a cancel', () => {
     const worker = work()
     await hastened(worker, () => vendor.calls.length).toBeGreaterThan(1)
     await worker.stop()
-    await expect.poll(async () => (await taskOf(`order:${id}`))?.claimed, { timeout: 20_000, interval: 10 }).toBe(false)
+    await eventually(async () => (await taskOf(`order:${id}`))?.claimed).toBe(false)
     await lanes.cancel(id)
     vendor.script('find', ok({ orderId: 'V-11', status: 'pending', stages: [] }))
     vendor.script('cancel', ok(null))
@@ -417,7 +418,7 @@ describe('turns', () => {
       return ok({ orderId: `V-${about}` })
     })
     const worker = work(vendor, 8)
-    await expect.poll(() => vendor.calls.map((call) => call.about), { timeout: 20_000, interval: 10 }).toContain(other)
+    await eventually(() => vendor.calls.map((call) => call.about)).toContain(other)
     expect(vendor.calls.filter((call) => call.about !== other).length).toBeLessThanOrEqual(2)
     all.open()
     await hastened(worker, () => count(ground.database, 'vendor_tasks')).toBe(0)
@@ -433,10 +434,10 @@ describe('turns', () => {
       return ok({ orderId: `V-${about}` })
     })
     const worker = work(vendor, 2)
-    await expect.poll(() => vendor.calls.length, { timeout: 20_000, interval: 10 }).toBe(1)
+    await eventually(() => vendor.calls.length).toBe(1)
     const next = await lanes.receive()
     worker.wake()
-    await expect.poll(() => vendor.calls.map((call) => call.about), { timeout: 20_000, interval: 10 }).toContain(next)
+    await eventually(() => vendor.calls.map((call) => call.about)).toContain(next)
     all.open()
     await hastened(worker, () => count(ground.database, 'vendor_tasks')).toBe(0)
   })

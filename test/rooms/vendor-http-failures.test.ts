@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { VendorAdapter } from '../../src/flow/vendor/adapter.js'
 import { readRetryAfter } from '../../src/flow/vendor/http-errors.js'
-import { freePort } from '../platform/http-peers.js'
+import { freePort } from '../support/free-port.js'
 import { adapterFor, answering, CANARY, call, order, readChanges, startVendor, verbs } from './vendor-peer.js'
 
 const reads = verbs.filter(([, method]) => method === 'GET')

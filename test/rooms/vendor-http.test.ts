@@ -103,6 +103,12 @@ describe('binding an account', () => {
     const { vendor } = await startVendor(answering(body, status))
     expect(answered(await vendor.bindAccount(account, call))).toEqual({ customerId: null })
   })
+
+  it.each(['C\0', 'C'.repeat(257)])('takes no id that cannot be kept', async (customer_id) => {
+    const { vendor } = await startVendor(answering({ customer_id }))
+    const message = expect.stringMatching(/customer_id: expected an id/)
+    expect(await vendor.bindAccount(account, call)).toMatchObject({ kind: 'retry', message })
+  })
 })
 
 describe('placing an order', () => {
@@ -321,6 +327,12 @@ describe('reading changed agreements', () => {
       '/feishu/v2/tripartite-agreements?changed_after=',
       '/feishu/v2/tripartite-agreements?changed_after=c%2F1',
     ])
+  })
+
+  it('takes no cursor that cannot be kept', async () => {
+    const { vendor } = await startVendor(answering({ ...page, cursor: 'c\0' }))
+    const message = expect.stringMatching(/cursor: expected a cursor/)
+    expect(await readAgreements(vendor, null)).toMatchObject({ kind: 'retry', message })
   })
 
   it('starts over when the cursor has expired, and does not go round in circles', async () => {

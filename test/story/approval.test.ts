@@ -1,15 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { PromiseOptions } from '../../src/sandbox/index.js'
-import { type Checked, expectRefused, orderCheck } from './operator.js'
-import { eventually, modes, startWorld, type World } from './world.js'
+import { type Checked, expectRefused, orderCheck, startOperatedWorld } from './operator.js'
+import { eventually, modes, type World } from './world.js'
 
 describe.each(modes)('what an operator sends again (%s)', (mode) => {
   let world: World
   beforeAll(async () => {
-    world = await startWorld({
-      mode,
-      ...(mode === 'redis' && { processes: ['receiver', 'poller,sync', 'poller,sync'] }),
-    })
+    world = await startOperatedWorld(mode)
   })
   afterAll(() => world.stop())
   afterEach(() => {

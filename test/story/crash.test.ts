@@ -2,10 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, inject, it } from 'vitest'
+import { freePort } from '../support/free-port.js'
 import { freshSchema } from '../support/postgres.js'
 import { startRedis } from '../support/redis.js'
 import { everyLife, expectExactCalls, type LivedOrder, live, orderChecks, type Scene, untilEnded } from './lives.js'
-import { freePort, killAll, type ServiceProcess, startProcess } from './processes.js'
+import { killAll, type ServiceProcess, startProcess } from './processes.js'
 import { appsFile, callApi, environment, eventually, introduce, startSandboxes } from './world.js'
 
 const cleanups: Array<() => Promise<unknown>> = []

@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from 'vitest'
-import { freePort } from './processes.js'
+import { freePort } from '../support/free-port.js'
 import { startWorld, type World } from './world.js'
 
 let world: World | undefined

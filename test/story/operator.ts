@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { until } from '../../src/sandbox/index.js'
 import { type LivedOrder, orderChecks, type Scene } from './lives.js'
-import { eventually } from './world.js'
+import { eventually, type Mode, startWorld, type World } from './world.js'
 
 type Shown = Record<string, unknown>
 type Reply = Awaited<ReturnType<Scene['api']>>
@@ -24,6 +24,11 @@ export interface Checked {
   resendStage(stageId: string): Promise<Reply>
   /** The calls to Feishu that took effect. */
   applied(): unknown[]
+}
+
+/** With Redis, operators reach a process that neither asks the vendor nor calls Feishu. */
+export function startOperatedWorld(mode: Mode): Promise<World> {
+  return startWorld({ mode, ...(mode === 'redis' && { processes: ['receiver', 'poller,sync', 'poller,sync'] }) })
 }
 
 export async function orderCheck(world: Scene): Promise<Checked> {

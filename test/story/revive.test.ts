@@ -39,26 +39,28 @@ it('a dead stage does not hold up the ones after it, and goes behind them when a
 
 it('a stage that Feishu may have is looked for under the time it was sent with, also when it goes behind others', async () => {
   world = await startWorld()
-  const { feishu, vendor, api } = world
+  const running = world
+  const { feishu, vendor } = running
   const [order] = await orderChecks(world, ['plain'])
   if (order === undefined) throw new Error('no order')
   await until('the order at the vendor', () => vendor.orderCount(order.id) === 1)
-  const { addFault } = feishu
-  addFault({ match: { api: 'update_progress' }, action: { kind: 'reset', apply: true } })
+  feishu.addFault({ match: { api: 'update_progress' }, action: { kind: 'reset', apply: true } })
   const silence = { kind: 'answer', httpStatus: 500, code: 1002001 } as const
-  addFault({ match: { api: 'background_check_orders.batch_query' }, action: silence, times: 3 })
+  feishu.addFault({ match: { api: 'background_check_orders.batch_query' }, action: silence, times: 3 })
   // Behind an attempt without an answer, a refusal that is documented nowhere tells nothing.
-  addFault({ match: { api: 'update_progress' }, action: { kind: 'answer', httpStatus: 400, code: 99999999 } })
+  feishu.addFault({ match: { api: 'update_progress' }, action: { kind: 'answer', httpStatus: 400, code: 99999999 } })
   vendor.addStage(order.id, { id: 'first', name: '身份核验' })
   vendor.addStage(order.id, { id: 'second', name: '学历核实' })
   await eventually(() => feishu.order(order.id).stages.map((stage) => stage.stageId)).toEqual(['first', 'second'])
-  const [dead] = await deadDeliveries(world)
+  const [dead] = await deadDeliveries(running)
   expect(dead).toMatchObject({ api: 'update_progress', class: 'unconfirmed' })
-  await api('POST', `/v1/deliveries/${String(dead?.['id'])}/retry`)
-  await eventually(async () => (await api('GET', `/v1/deliveries/${String(dead?.['id'])}`)).body).toMatchObject({
-    state: 'delivered',
-    confirmed: true,
-  })
+  await running.api('POST', `/v1/deliveries/${String(dead?.['id'])}/retry`)
+  await eventually(async () => (await running.api('GET', `/v1/deliveries/${String(dead?.['id'])}`)).body).toMatchObject(
+    {
+      state: 'delivered',
+      confirmed: true,
+    },
+  )
   expect(feishu.calls({ api: 'update_progress' })).toHaveLength(3)
 })
 

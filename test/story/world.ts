@@ -1,4 +1,4 @@
-import { expect, inject } from 'vitest'
+import { inject } from 'vitest'
 import { type App, type Overrides, startApp } from '../../src/app.js'
 import { type Config, readConfig } from '../../src/config.js'
 import { createLogger } from '../../src/platform/logger.js'
@@ -14,6 +14,8 @@ import {
 import { type Gate, startGate } from '../support/gate.js'
 import { freshSchema } from '../support/postgres.js'
 import { startRedis } from '../support/redis.js'
+
+export { eventually } from '../support/eventually.js'
 
 export const customApp: SandboxApp = {
   appId: 'cli_custom0001',
@@ -166,9 +168,4 @@ export async function callApi(url: string, method: string, path: string, body?: 
   })
   const text = await response.text()
   return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) }
-}
-
-/** Asks until the claim holds, for as long as a busy machine may take. */
-export function eventually<T>(probe: () => T | Promise<T>) {
-  return expect.poll(probe, { timeout: 20_000, interval: 20 })
 }

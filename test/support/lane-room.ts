@@ -1,11 +1,13 @@
 import { cancelByCustomer } from '../../src/flow/orders/cancel.js'
 import { receiveOrder } from '../../src/flow/orders/receive.js'
 import { recordVendorOrder } from '../../src/flow/orders/record.js'
-import { type Claim, claimHeads } from '../../src/flow/outbox/claim.js'
-import { type Settled, type Settlement, settleDeliveries } from '../../src/flow/outbox/settle.js'
+import type { Claim } from '../../src/flow/outbox/claim.js'
+import type { Settled } from '../../src/flow/outbox/settle.js'
 import type { VendorOrder } from '../../src/flow/vendor/adapter.js'
 import type { Database } from '../../src/platform/database/database.js'
+import { orderToPlace } from './order-to-place.js'
 import { freshId, type Ground } from './room.js'
+import { claimDue, settleClaims } from './settle-due.js'
 
 export const origin = { appId: 'cli_lane', tenantKey: 'tk_lane' }
 
@@ -30,8 +32,7 @@ export function lanesOn(ground: Ground, database: Database = ground.database) {
   const { sealer } = ground
   return {
     async receive(id = freshId()): Promise<string> {
-      const none = { additionalItemIds: [], candidate: {}, contact: {}, customFields: {}, comment: '' }
-      const order = { backgroundCheckId: id, accountId: '1', tenantKey: origin.tenantKey, packageId: 'p', ...none }
+      const order = orderToPlace(id, { accountId: '1', tenantKey: origin.tenantKey, packageId: 'p' })
       await database.transaction((sql) => receiveOrder(sql, sealer, origin, order))
       return id
     },
@@ -52,23 +53,9 @@ export function lanesOn(ground: Ground, database: Database = ground.database) {
         return recorded
       }),
     cancel: (id: string) => database.transaction((sql) => cancelByCustomer(sql, sealer, origin, id, 'withdrew')),
-    async claim(limit = 10): Promise<Claim[]> {
-      const { rows } = await database.pool.query<{ id: number }>('SELECT id FROM buckets ORDER BY id')
-      const claimed = await Promise.all(rows.map(({ id }) => claimHeads(database.pool, id, limit, 600_000)))
-      return claimed.flat()
-    },
-    settle: (claims: readonly Claim[], settled: Settled, callMsAgo: number | null = 0) =>
-      settleDeliveries(
-        database,
-        claims.map(
-          ({ id, fence, lane, backgroundCheckId }): Settlement => ({
-            ...{ id, fence, lane, backgroundCheckId, callMsAgo },
-            lastError: null,
-            ...settled,
-          }),
-        ),
-        { sealer, keepers: [] },
-      ),
+    claim: (limit?: number): Promise<Claim[]> => claimDue(database, limit),
+    settle: (claims: readonly Claim[], settled: Settled, callMsAgo?: number | null) =>
+      settleClaims({ database, sealer, keepers: [] }, claims, settled, callMsAgo),
     /** The processes that hold claims die, and the claims run out. */
     async crash(): Promise<void> {
       await database.pool.query(`UPDATE deliveries SET due_at = now() WHERE state = 'sending'`)
@@ -86,7 +73,11 @@ export function lanesOn(ground: Ground, database: Database = ground.database) {
   }
 }
 
-export const delivered: Settled = { to: 'delivered', confirmed: true, heldForApproval: false }
+export const delivered: Extract<Settled, { to: 'delivered' }> = {
+  to: 'delivered',
+  confirmed: true,
+  heldForApproval: false,
+}
 export const again: Settled = { to: 'pending', inMs: 0, attempt: 1, ambiguous: false }
 export const handedBack: Settled = { to: 'pending', inMs: 0, attempt: 0, ambiguous: false }
 export const dead: Settled = { to: 'dead', class: 'feishu' }

@@ -2,36 +2,13 @@ import { describe, expect, it } from 'vitest'
 import type { Claim } from '../../src/flow/outbox/claim.js'
 import { decide } from '../../src/flow/to-feishu/decide.js'
 import type { FeishuReply } from '../../src/flow/to-feishu/reply.js'
+import { claimOf } from '../support/claim.js'
 
 const terms = { baseMs: 1000, maxMs: 900_000, maxAgeMs: 259_200_000 }
 
-function claimed(more: Partial<Claim> = {}): Claim {
-  return {
-    id: '1',
-    fence: 1,
-    lane: 'order:1',
-    api: 'update_progress',
-    backgroundCheckId: '1',
-    stageId: 'st-1',
-    attempts: 0,
-    ambiguous: false,
-    tokensRefused: 0,
-    looks: 0,
-    probed: false,
-    again: false,
-    ageMs: 0,
-    othersWait: false,
-    orderState: 'in_progress',
-    dataKey: null,
-    bodySealed: null,
-    claimedAt: 0,
-    ...more,
-  }
-}
-
 const answer = (code: number, httpStatus = 400): FeishuReply => ({ kind: 'answer', httpStatus, code })
 const lost: FeishuReply = { kind: 'lost', message: 'no complete answer' }
-const decided = (claim: Partial<Claim>, reply: FeishuReply) => decide(claimed(claim), reply, terms, 0, 0.5)
+const decided = (claim: Partial<Claim>, reply: FeishuReply) => decide(claimOf(claim), reply, terms, 0, 0.5)
 
 describe('a refused token', () => {
   it.each([0, 1, 2])('is fetched anew after %i refusals, and that is no attempt', (tokensRefused) => {
@@ -43,6 +20,20 @@ describe('a refused token', () => {
 
   it('is the end after three that Feishu had just given', () => {
     expect(decided({ tokensRefused: 3 }, answer(99991663, 200)).settled).toMatchObject({ to: 'dead' })
+  })
+})
+
+describe('an agreement that was created', () => {
+  const created = (id: unknown) =>
+    decided({ api: 'tripartite_agreements.create' }, { kind: 'answer', httpStatus: 200, code: 0, data: { id } }).settled
+
+  it('has the id that Feishu gave it', () => {
+    expect(created('7400000000000000301')).toMatchObject({ to: 'delivered', answer: { id: '7400000000000000301' } })
+  })
+
+  it.each(['a\0', '', '../1', '7'.repeat(33), 7, null])('has none that is no id of Feishu: %j', (id) => {
+    expect(created(id)).toMatchObject({ to: 'delivered' })
+    expect(created(id)).not.toHaveProperty('answer')
   })
 })
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import type { Origin } from '../../flow/map.js'
 import type { OrderToImport } from '../../flow/orders/import.js'
-import type { Origin } from '../../flow/orders/receive.js'
 import { stageIdOf } from '../../flow/orders/stages.js'
 
 /** One line of `bgc import orders`; docs/moving-in.md explains the fields. */

@@ -4,7 +4,7 @@ import type { Database, Sql } from '../../platform/database/database.js'
 import type { Logger } from '../../platform/logger.js'
 import { type Offered, offerCatalog } from '../catalog/offer.js'
 import { saying } from '../catalog/shapes.js'
-import { logAttempt, pauseMs } from '../orders/place.js'
+import { logAttempt, putOff } from '../orders/task-attempt.js'
 import { finishTask, type RunTask, retryTask, type VendorTask } from '../orders/tasks.js'
 import type { AccountToBind, BoundAccount, VendorAdapter, VendorAnswer } from '../vendor/adapter.js'
 import { accountContext, lockAccount } from './register.js'
@@ -85,10 +85,7 @@ async function settle(
   else if (answer.kind === 'ok') {
     const message = 'the vendor has not confirmed the customer yet'
     await retryTask(sql, task, { inMs: unconfirmedAgainMs, failure: { kind: 'retry', message, ambiguous: false } })
-  } else {
-    const inMs = pauseMs(answer, task.attempts + 1, options.random ?? Math.random)
-    await retryTask(sql, task, { inMs, failure: answer })
-  }
+  } else await putOff(sql, task, answer, options.random)
   return unchanged
 }
 

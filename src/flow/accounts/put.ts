@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { openJson, sealJson } from '../../platform/crypto/data-key.js'
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Sql } from '../../platform/database/database.js'
-import type { Origin } from '../orders/receive.js'
+import type { Origin } from '../map.js'
 import { keepUnboundAccount } from '../orders/unbound.js'
 import { accountContext, askToBind, dropBinding, lockAccount } from './register.js'
 

@@ -1,7 +1,8 @@
 import { sealJson } from '../../platform/crypto/data-key.js'
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Sql } from '../../platform/database/database.js'
-import type { Effect, Origin } from '../orders/receive.js'
+import type { Origin } from '../map.js'
+import type { Effect } from '../orders/receive.js'
 import type { AccountToBind } from '../vendor/adapter.js'
 
 /**

@@ -28,7 +28,6 @@ export type Change = (Put & { modifyTime: number }) | { kind: 'older'; last: num
 
 /** The first moment that 13 digits can write, which is how Feishu takes times. No agreement is older. */
 export const earliest = 1_000_000_000_000
-export const latest = 9_999_999_999_999
 
 /** Sends a state of an agreement to Feishu, unless the agreement was changed later or is deleted. */
 export async function changeAgreement(

@@ -123,6 +123,11 @@ function complaintsOf(issue: z.core.$ZodIssue): Complaint[] {
   }))
 }
 
+/** A catalog of a vendor may be wrong in ten thousand places: rows and logs get the first ones. */
+const mostSaid = 20
+
 export function saying(complaints: readonly Complaint[]): string {
-  return complaints.map(({ path, message }) => `${path}: ${message}`).join('; ')
+  const said = complaints.slice(0, mostSaid).map(({ path, message }) => `${path}: ${message}`)
+  const more = complaints.length - said.length
+  return [...said, ...(more > 0 ? [`and ${more} more`] : [])].join('; ')
 }

@@ -20,7 +20,8 @@ export function readVendorCatalog(value: unknown): Read<Partial<Catalog>> | null
 
 function keep(value: unknown, members: Members | null): unknown {
   if (members === null || typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return value.map((each) => keep(each, members))
+  // No list holds a list: one that does, maybe thousands of times, is left as it is, and refused.
+  if (Array.isArray(value)) return value.map((each: unknown) => (Array.isArray(each) ? each : keep(each, members)))
   return Object.fromEntries(
     Object.entries(value).flatMap(([name, inner]) =>
       inner === null || !Object.hasOwn(members, name) ? [] : [[name, keep(inner, members[name] ?? null)]],

@@ -1,6 +1,6 @@
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Database, Sql } from '../../platform/database/database.js'
-import { fairClaimSql } from '../../platform/database/fair-claim.js'
+import { fairClaimSql, fairClaimValues } from '../../platform/database/fair-claim.js'
 import type { Logger } from '../../platform/logger.js'
 import { type Loop, startLoop } from '../../platform/loop.js'
 import { eventContext } from './accept.js'
@@ -47,13 +47,8 @@ export function startInboxWorker(options: InboxWorkerOptions): Loop {
     log: options.log,
     ...(options.onFailure && { onFailure: options.onFailure }),
     turn: async (signal) => {
-      const claimed = await options.database.pool.query<ClaimedEvent>(claimSql, [
-        batch,
-        leaseMs,
-        '{}',
-        Math.ceil(batch / 4),
-        batch,
-      ])
+      const values = fairClaimValues({ most: batch, leaseMs, among: Math.ceil(batch / 4), alone: batch })
+      const claimed = await options.database.pool.query<ClaimedEvent>(claimSql, values)
       for (const event of claimed.rows) {
         if (signal.aborted) await handBack(options.database, event)
         else await process(options, event)

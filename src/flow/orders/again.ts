@@ -1,7 +1,7 @@
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Sql } from '../../platform/database/database.js'
 import { addToTimeline } from '../timeline.js'
-import type { KnownDelivery } from './diff.js'
+import { isStage, type KnownDelivery, ownStageId } from './known-delivery.js'
 import { isCancelComing, type OpenedLane, openLane } from './open-lane.js'
 import type { LockedOrder } from './receive.js'
 
@@ -76,12 +76,12 @@ function lastResult(known: readonly KnownDelivery[]): LastSaid {
 }
 
 function lastStage(stageId: string, order: Pick<LockedOrder, 'state'>, known: readonly KnownDelivery[]): LastSaid {
-  const asked = known.find((each) => stageIdOf(each) === stageId)
+  const asked = known.find((each) => ownStageId(each) === stageId)
   if (asked === undefined) return { kind: 'unknown' }
   // Nothing follows a result that Feishu has, or may have by the time the stage is sent.
   if (order.state === 'completed' || known.some(isResultOut)) return refused('no stage can follow the result')
   const original = asked.standsFor ?? stageId
-  const all = known.filter((each) => (each.standsFor ?? stageIdOf(each)) === original && each.state !== 'superseded')
+  const all = known.filter((each) => isStage(each, original) && each.state !== 'superseded')
   const last = lastOf(all, 'it was not sent yet')
   return last.kind === 'found' ? { ...last, stageId: original } : last
 }
@@ -96,10 +96,6 @@ function lastOf(all: KnownDelivery[], none: string): LastSaid {
 
 function isResultOut({ content, attempted, state }: KnownDelivery): boolean {
   return content.api === 'update_result' && attempted && state !== 'superseded' && state !== 'dead'
-}
-
-function stageIdOf({ content }: KnownDelivery): string | undefined {
-  return content.api === 'update_progress' ? content.body.stage_id : undefined
 }
 
 function refused(reason: string): { kind: 'refused'; reason: string } {

@@ -3,9 +3,10 @@ import { addToTimeline } from '../timeline.js'
 import type { VendorAnswer } from '../vendor/adapter.js'
 import { reasonContext } from './cancel.js'
 import { keyOfOrder } from './keys.js'
-import { isTooOld, logAttempt, type PlaceOptions, pauseMs } from './place.js'
+import type { PlaceOptions } from './place.js'
 import { type LockedOrder, lockOrder } from './receive.js'
-import { finishTask, type RunTask, retryTask, type VendorTask } from './tasks.js'
+import { logAttempt, passing, putOff, unambiguous } from './task-attempt.js'
+import { finishTask, type RunTask, type VendorTask } from './tasks.js'
 
 /** A placing whose answer was lost may still arrive at the vendor for so long: until then "unknown" is not believed. */
 const mayStillArriveMs = 60_000
@@ -63,11 +64,8 @@ async function settle(
   answer: VendorAnswer<string | null>,
 ): Promise<void> {
   await lockOrder(sql, task.id)
-  const waiting = answer.kind === 'misconfigured' || (answer.kind === 'retry' && !isTooOld(task, answer.held === true))
-  if (waiting) {
-    const inMs = pauseMs(answer, task.attempts + 1, options.random ?? Math.random)
-    return retryTask(sql, task, { inMs, failure: answer.kind === 'retry' ? { ...answer, ambiguous: false } : answer })
-  }
+  const toRepeat = passing(task, answer)
+  if (toRepeat !== null) return putOff(sql, task, unambiguous(toRepeat), options.random)
   if (!(await finishTask(sql, task))) return
   const kind = answer.kind === 'ok' ? 'vendor_canceled' : 'vendor_cancel_refused'
   await addToTimeline(sql, [{ backgroundCheckId: task.id, kind }])

@@ -6,7 +6,7 @@ import { putWaiting } from '../outbox/put.js'
 import { supersedeStopped } from '../outbox/supersede.js'
 import { addToTimeline } from '../timeline.js'
 import { tellVendor } from './cancel.js'
-import type { KnownDelivery } from './diff.js'
+import type { KnownDelivery } from './known-delivery.js'
 import { freeStageId, isCancelComing, type OpenedLane, openLane, stageTimeAfter } from './open-lane.js'
 import { cancelOf, saysStopped, stoppedStage, terminated } from './stages.js'
 

@@ -1,19 +1,11 @@
 import { createDataKey, openDataKey } from '../../platform/crypto/data-key.js'
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Sql } from '../../platform/database/database.js'
-import { laneOfOrder } from '../map.js'
+import { laneOfOrder, type Origin } from '../map.js'
 import { lockLane } from '../outbox/lanes.js'
 import { supersedeWaiting } from '../outbox/supersede.js'
 import { addToTimeline } from '../timeline.js'
-import {
-  belongsTo,
-  type Effect,
-  type LockedOrder,
-  lockOrder,
-  type Origin,
-  refusedAsForeign,
-  taskOfOrder,
-} from './receive.js'
+import { belongsTo, type Effect, type LockedOrder, lockOrder, refusedAsForeign, taskOfOrder } from './receive.js'
 
 export const reasonContext = (backgroundCheckId: string): string => `cancel:${backgroundCheckId}`
 

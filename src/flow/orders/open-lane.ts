@@ -3,8 +3,8 @@ import type { Sql } from '../../platform/database/database.js'
 import { laneOfOrder } from '../map.js'
 import { lockLane } from '../outbox/lanes.js'
 import { type OrderLane, readLane } from '../outbox/put.js'
-import type { KnownDelivery } from './diff.js'
 import { keyOfOrder } from './keys.js'
+import { type KnownDelivery, ownStageId, stageTimeOf } from './known-delivery.js'
 import { type LockedOrder, lockOrder } from './receive.js'
 import { withResends } from './resends.js'
 
@@ -39,14 +39,12 @@ export function isCancelComing(known: readonly KnownDelivery[]): boolean {
 
 /** Later than the times of all these. */
 export function stageTimeAfter(known: readonly KnownDelivery[]): number {
-  const times = known.map(({ content }) => (content.api === 'update_progress' ? Number(content.body.stage_time) : 0))
-  return Math.max(0, ...times) + 1
+  return Math.max(0, ...known.map(({ content }) => stageTimeOf(content))) + 1
 }
 
 /** `base` with the next number behind it that no stage of the order has; Feishu takes 36 characters. */
 export function freeStageId(base: string, known: readonly KnownDelivery[], others: readonly string[] = []): string {
-  const used = new Set(others)
-  for (const { content } of known) if (content.api === 'update_progress') used.add(content.body.stage_id)
+  const used = new Set([...others, ...known.map(ownStageId)])
   for (let next = 2; ; next += 1) {
     const suffix = `-${next}`
     const id = `${base.slice(0, 36 - suffix.length)}${suffix}`

@@ -6,8 +6,8 @@ import { addToTimeline } from '../timeline.js'
 import type { OrderToPlace, VendorAdapter, VendorAnswer, VendorFailure } from '../vendor/adapter.js'
 import { keyOfOrder } from './keys.js'
 import { type LockedOrder, lockOrder, payloadContext, taskOfOrder } from './receive.js'
-import { vendorRetryMs } from './schedule.js'
-import { finishTask, type RunTask, retryTask, turnTask, type VendorTask } from './tasks.js'
+import { logAttempt, passing, putOff } from './task-attempt.js'
+import { finishTask, type RunTask, turnTask, type VendorTask } from './tasks.js'
 
 export interface PlaceOptions {
   database: Database
@@ -19,11 +19,6 @@ export interface PlaceOptions {
   onPlaced: () => void
   onCancelWanted: () => void
 }
-
-/** A vendor that does not take an order for so long will not take it: a person has to look. */
-const giveUpAfterMs = 72 * 3_600_000
-/** A configuration that was mended shall be noticed soon. */
-const longestMisconfiguredMs = 30_000
 
 /**
  * Places an order at the vendor. When an earlier answer was lost the vendor is asked whether it has the order, and
@@ -141,25 +136,9 @@ async function settleCanceledMeanwhile(sql: Sql, task: VendorTask, failure: Vend
 async function settleFailure(options: PlaceOptions, sql: Sql, task: VendorTask, failure: VendorFailure): Promise<void> {
   if (failure.kind === 'final')
     return failOrder(sql, task, 'place_refused', `the vendor refused the order: ${failure.message}`)
-  const age = Date.now() - (task.firstAttemptAt?.getTime() ?? Date.now())
-  const held = failure.kind === 'misconfigured' || failure.held === true
-  if (age > giveUpAfterMs && !held)
-    return failOrder(sql, task, 'place_given_up', `no success in 72 h: ${failure.message}`)
-  await retryTask(sql, task, { inMs: pauseMs(failure, task.attempts + 1, options.random ?? Math.random), failure })
-}
-
-export function isTooOld(task: VendorTask, held: boolean): boolean {
-  return !held && task.firstAttemptAt !== null && Date.now() - task.firstAttemptAt.getTime() > giveUpAfterMs
-}
-
-/** How long to wait after a failure: what the vendor asked for, else the backoff. The breaker holds back what comes too soon. */
-export function pauseMs(
-  failure: Exclude<VendorFailure, { kind: 'final' }>,
-  attempt: number,
-  random: () => number,
-): number {
-  if (failure.kind === 'misconfigured') return Math.min(longestMisconfiguredMs, vendorRetryMs(attempt, random()))
-  return failure.retryAfterMs ?? vendorRetryMs(attempt, random())
+  const toRepeat = passing(task, failure)
+  if (toRepeat !== null) return putOff(sql, task, toRepeat, options.random)
+  await failOrder(sql, task, 'place_given_up', `no success in 72 h: ${failure.message}`)
 }
 
 async function failOrder(
@@ -180,16 +159,4 @@ async function failOrder(
     [task.id, failure],
   )
   await addToTimeline(sql, [{ backgroundCheckId: task.id, kind }])
-}
-
-export function logAttempt(log: Logger, task: VendorTask, answer: VendorAnswer<unknown>): void {
-  const failure = answer.kind === 'ok' ? {} : { reason: answer.message, status: answer.status }
-  const line = {
-    event: `vendor.${task.action}`,
-    subject: task.subject,
-    tenant_key: task.tenantKey,
-    outcome: answer.kind,
-    ...failure,
-  }
-  log[answer.kind === 'ok' ? 'info' : 'warn'](line, `${task.action} at the vendor: ${answer.kind}`)
 }

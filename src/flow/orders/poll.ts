@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import type { Database } from '../../platform/database/database.js'
-import { fairClaimSql } from '../../platform/database/fair-claim.js'
+import { fairClaimSql, fairClaimValues, sharesOf } from '../../platform/database/fair-claim.js'
 import { type Loop, startLoop } from '../../platform/loop.js'
 import type { VendorAdapter, VendorAnswer, VendorOrder } from '../vendor/adapter.js'
 import {
@@ -93,20 +93,12 @@ async function claim(
   database: Database,
   wanted: number,
   options: PollerOptions,
-  tenants: string[],
+  inFlight: string[],
 ): Promise<ClaimedOrder[]> {
-  const quarter = Math.ceil(wanted / 4)
-  const inFlight = new Map<string, number>()
-  for (const tenant of tenants) inFlight.set(tenant, (inFlight.get(tenant) ?? 0) + 1)
-  const alone = options.canBatch() ? wanted : Math.max(1, options.concurrency - Math.ceil(options.concurrency / 4))
-  const among = options.canBatch() ? quarter : Math.ceil(options.concurrency / 4)
-  const result = await database.pool.query<ClaimRow>(claimSql, [
-    wanted,
-    options.leaseMs,
-    JSON.stringify(Object.fromEntries(inFlight)),
-    among,
-    alone,
-  ])
+  const { leaseMs, concurrency } = options
+  const shares = options.canBatch() ? { among: Math.ceil(wanted / 4), alone: wanted } : sharesOf(concurrency)
+  const values = fairClaimValues({ most: wanted, leaseMs, inFlight, ...shares })
+  const result = await database.pool.query<ClaimRow>(claimSql, values)
   return result.rows.map((row) => ({
     id: row.background_check_id,
     tenantKey: row.tenant_key,

@@ -1,15 +1,10 @@
 import { createDataKey, openDataKey, sealJson } from '../../platform/crypto/data-key.js'
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Sql } from '../../platform/database/database.js'
+import type { Origin } from '../map.js'
 import { addToTimeline } from '../timeline.js'
 import type { OrderToPlace } from '../vendor/adapter.js'
 import { keepUnboundAccount } from './unbound.js'
-
-/** Who sent an event: orders of another app or tenant are never touched by it. */
-export interface Origin {
-  appId: string
-  tenantKey: string
-}
 
 export type Effect = { kind: 'done' } | { kind: 'refused'; problem: string }
 

@@ -6,12 +6,13 @@ import { supersedeReplaced } from '../outbox/supersede.js'
 import { addToTimeline } from '../timeline.js'
 import type { VendorAnswer, VendorOrder } from '../vendor/adapter.js'
 import { againOf, type LastSaid, lastSaid } from './again.js'
-import type { KnownDelivery } from './diff.js'
+import type { KnownDelivery } from './known-delivery.js'
 import { freeStageId, type OpenedLane, openLane, stageTimeAfter } from './open-lane.js'
-import { isTooOld, logAttempt, type PlaceOptions, pauseMs } from './place.js'
+import type { PlaceOptions } from './place.js'
 import { recordVendorOrder } from './record.js'
 import { stageIdOf } from './stages.js'
-import { finishTask, type RunTask, retryTask, type VendorTask } from './tasks.js'
+import { logAttempt, passing, putOff, unambiguous } from './task-attempt.js'
+import { finishTask, type RunTask, type VendorTask } from './tasks.js'
 
 export type ResendOptions = Omit<PlaceOptions, 'onPlaced' | 'onCancelWanted'> & {
   onReady: (buckets: readonly number[]) => void
@@ -48,9 +49,9 @@ async function settle(
 ): Promise<number[]> {
   const again = againOf(task.id)
   const opened = await openLane(sql, options.sealer, again.backgroundCheckId)
-  if (answer.kind === 'misconfigured' || (answer.kind === 'retry' && !isTooOld(task, answer.held === true))) {
-    const inMs = pauseMs(answer, task.attempts + 1, options.random ?? Math.random)
-    await retryTask(sql, task, { inMs, failure: answer.kind === 'retry' ? { ...answer, ambiguous: false } : answer })
+  const toRepeat = passing(task, answer)
+  if (toRepeat !== null) {
+    await putOff(sql, task, unambiguous(toRepeat), options.random)
     return []
   }
   if (!(await finishTask(sql, task))) return []

@@ -1,5 +1,5 @@
 import type { Sql } from '../../platform/database/database.js'
-import type { KnownDelivery } from './diff.js'
+import { type KnownDelivery, ownStageId } from './known-delivery.js'
 
 /**
  * Stages that an operator had sent again go under an id of their own. The timeline says whose place they take, so that
@@ -18,7 +18,8 @@ export async function withResends(
   )
   const originals = new Map(found.rows.map((row) => [row.stage_id, row.resends]))
   return deliveries.map((each) => {
-    const original = each.content.api === 'update_progress' ? originals.get(each.content.body.stage_id) : undefined
+    const stageId = ownStageId(each)
+    const original = stageId === undefined ? undefined : originals.get(stageId)
     return original === undefined ? each : { ...each, standsFor: original }
   })
 }

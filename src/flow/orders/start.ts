@@ -2,6 +2,7 @@ import type { Parts } from '../../app.js'
 import type { Started } from '../../platform/lifetime.js'
 import { createBinding } from '../accounts/bind.js'
 import { startAgreementsFeed } from '../agreements/feed.js'
+import { wakePumps } from '../to-feishu/wake-pumps.js'
 import type { VendorAdapter } from '../vendor/adapter.js'
 import { createBreaker } from '../vendor/breaker.js'
 import { startCapabilities } from '../vendor/capabilities.js'
@@ -41,9 +42,7 @@ export async function startVendorSide(parts: Parts, override?: VendorAdapter): P
   const vendor = guardVendor(adapter, { breaker, concurrency, onCall })
   const onFailure = (loop: string) => metrics.failures.inc({ loop })
   const capabilities = startCapabilities(vendor, log)
-  const onReady = (buckets: readonly number[]) => {
-    for (const bucket of buckets) hints.send('pump', String(bucket))
-  }
+  const onReady = (buckets: readonly number[]) => wakePumps(hints, buckets)
   const terms = { minMs: pollMinMs, maxMs: pollMaxMs }
   const isOffered = () => capabilities.current().changes && vendor.changes !== undefined
   const feed = startFeed({ database, sealer, vendor, log, terms, isOffered, onReady, onFailure })

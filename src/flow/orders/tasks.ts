@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import type { Database, Sql } from '../../platform/database/database.js'
-import { fairClaimSql } from '../../platform/database/fair-claim.js'
+import { fairClaimSql, fairClaimValues, sharesOf } from '../../platform/database/fair-claim.js'
 import type { Logger } from '../../platform/logger.js'
 import { type Loop, startLoop } from '../../platform/loop.js'
 import type { VendorFailure } from '../vendor/adapter.js'
@@ -100,16 +100,10 @@ async function claim(
   options: TaskWorkerOptions,
   running: VendorTask[],
 ): Promise<VendorTask[]> {
-  const quarter = Math.ceil(options.concurrency / 4)
-  const inFlight = new Map<string, number>()
-  for (const { tenantKey } of running) inFlight.set(tenantKey, (inFlight.get(tenantKey) ?? 0) + 1)
-  const most = [quarter, Math.max(1, options.concurrency - quarter)]
-  const result = await database.pool.query<TaskRow>(claimSql, [
-    free,
-    options.leaseMs,
-    JSON.stringify(Object.fromEntries(inFlight)),
-    ...most,
-  ])
+  const { leaseMs, concurrency } = options
+  const inFlight = running.map(({ tenantKey }) => tenantKey)
+  const values = fairClaimValues({ most: free, leaseMs, inFlight, ...sharesOf(concurrency) })
+  const result = await database.pool.query<TaskRow>(claimSql, values)
   return result.rows.map((row) => ({
     subject: row.subject,
     id: row.subject.slice(row.subject.indexOf(':') + 1),

@@ -1,5 +1,5 @@
 import type { Sql } from '../../platform/database/database.js'
-import type { Origin } from './receive.js'
+import type { Origin } from '../map.js'
 
 /**
  * Keeps that a customer orders under an account that nobody bound here: before this service was there, or its event is

@@ -1,5 +1,14 @@
 import type { Sql } from '../../platform/database/database.js'
 
+/** What Feishu counts together; one pump at a time sends from it. */
+export interface Bucket {
+  id: number
+  appId: string
+  tenantKey: string
+  api: string
+  epoch: string
+}
+
 /** The bucket that Feishu counts a call in: app × tenant × API method. */
 export async function bucketOf(
   sql: Sql,
@@ -18,4 +27,81 @@ export async function bucketOf(
   const made = await find()
   if (made) return made
   throw new Error(`the bucket of ${api} cannot be read after it was made`)
+}
+
+/** Methods that one hold may park together: `tripartite_agreements` of `tripartite_agreements.update`. */
+export function familyOf(api: string): string {
+  return api.split('.')[0] ?? api
+}
+
+/** Whether a hold `h` parks the method of a bucket `b`: it names none, this one, or its family. */
+export const holdsApi = `h.api IN ('', b.api, split_part(b.api, '.', 1))`
+
+/** Buckets where something is due that nothing holds back, leased to `owner`; `only` these, or any. */
+export async function leaseDueBuckets(
+  sql: Sql,
+  owner: string,
+  leaseMs: number,
+  limit: number,
+  only: readonly number[] | null,
+): Promise<Bucket[]> {
+  const leased = await sql.query<{ id: number; app_id: string; tenant_key: string; api: string; epoch: string }>(
+    `WITH due AS (
+       SELECT b.id FROM buckets b
+       WHERE ($4::int[] IS NULL OR b.id = ANY($4))
+         AND (b.lease_until IS NULL OR b.lease_until <= now()) AND (b.not_before IS NULL OR b.not_before <= now())
+         AND EXISTS (SELECT 1 FROM deliveries d WHERE d.bucket_id = b.id AND d.due_at <= now())
+         AND NOT EXISTS (
+           SELECT 1 FROM holds h WHERE h.released_at IS NULL AND h.app_id = b.app_id
+             AND h.tenant_key IN ('', b.tenant_key) AND ${holdsApi})
+       ORDER BY b.lease_until NULLS FIRST LIMIT $3 FOR UPDATE SKIP LOCKED
+     )
+     UPDATE buckets b SET lease_owner = $1, lease_until = now() + $2 * interval '1 ms'
+     FROM due WHERE b.id = due.id RETURNING b.id, b.app_id, b.tenant_key, b.api, b.epoch`,
+    [owner, leaseMs, limit, only],
+  )
+  return leased.rows.map((row) => ({
+    id: row.id,
+    appId: row.app_id,
+    tenantKey: row.tenant_key,
+    api: row.api,
+    epoch: row.epoch,
+  }))
+}
+
+/** Answers the buckets that are still the owner's. */
+export async function renewBuckets(
+  sql: Sql,
+  owner: string,
+  ids: readonly number[],
+  leaseMs: number,
+): Promise<Set<number>> {
+  const renewed = await sql.query<{ id: number }>(
+    `UPDATE buckets SET lease_until = now() + $3 * interval '1 ms' WHERE id = ANY($2) AND lease_owner = $1 RETURNING id`,
+    [owner, ids, leaseMs],
+  )
+  return new Set(renewed.rows.map((row) => row.id))
+}
+
+/** Ends a lease; the bucket rests until `notBeforeMs` from now. Answers in how many ms something is due, if anything is. */
+export async function releaseBucket(sql: Sql, owner: string, id: number, notBeforeMs: number): Promise<number | null> {
+  const released = await sql.query<{ due_in_ms: number | null }>(
+    `UPDATE buckets SET lease_owner = NULL, lease_until = NULL,
+       not_before = CASE WHEN $3 > 0 THEN now() + $3 * interval '1 ms' END
+     WHERE id = $2 AND lease_owner = $1
+     RETURNING (SELECT extract(epoch FROM min(due_at) - now())::float8 * 1000 FROM deliveries WHERE bucket_id = $2 AND due_at IS NOT NULL)
+       AS due_in_ms`,
+    [owner, id, notBeforeMs],
+  )
+  const dueInMs = released.rows[0]?.due_in_ms ?? null
+  return dueInMs === null ? null : Math.max(notBeforeMs, dueInMs, 0)
+}
+
+/** A new name for the life of a bucket's limiter state, unless somebody else gave one meanwhile. */
+export async function renewEpoch(sql: Sql, bucketId: number, from: string, to: string): Promise<string> {
+  const renewed = await sql.query<{ epoch: string }>(
+    'UPDATE buckets SET epoch = CASE WHEN epoch = $2 THEN $3 ELSE epoch END WHERE id = $1 RETURNING epoch',
+    [bucketId, from, to],
+  )
+  return renewed.rows[0]?.epoch ?? to
 }

@@ -1,7 +1,7 @@
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Sql } from '../../platform/database/database.js'
 import { type OtherBody, probes } from '../map.js'
-import { openOtherBody, sealBody } from './bodies.js'
+import { sealBody, tryToOpenOther } from './bodies.js'
 import { bucketOf } from './buckets.js'
 import { lockLane, readyHeads } from './lanes.js'
 
@@ -62,7 +62,10 @@ export interface Unsettled {
   attempted: boolean
 }
 
-/** What of a lane is not settled, in its order. The caller holds the lane; the rows are locked, so no pump claims them. */
+/**
+ * What of a lane is not settled, in its order, but for what no key opens: that is never sent, and dead when its turn comes.
+ * The caller holds the lane; the rows are locked, so no pump claims them.
+ */
 export async function readUnsettled(sql: Sql, sealer: Sealer, lane: string): Promise<Unsettled[]> {
   const found = await sql.query<{
     id: string
@@ -75,12 +78,10 @@ export async function readUnsettled(sql: Sql, sealer: Sealer, lane: string): Pro
      FROM deliveries WHERE lane = $1 AND state IN ('pending', 'sending') ORDER BY seq FOR UPDATE`,
     [lane],
   )
-  return found.rows.map(({ id, api, state, attempted, body_sealed }) => ({
-    id,
-    state,
-    attempted,
-    content: openOtherBody(sealer, lane, api, body_sealed),
-  }))
+  return found.rows.flatMap(({ id, api, state, attempted, body_sealed }) => {
+    const content = tryToOpenOther(sealer, lane, api, body_sealed)
+    return content === null ? [] : [{ id, state, attempted, content }]
+  })
 }
 
 /** Ends what waits in a lane and that Feishu never saw. The caller holds the lane. Answers the ids. */

@@ -23,7 +23,8 @@ interface DeadRow {
 
 /**
  * Sends a dead delivery again, at an operator's word: it goes back into its lane behind whatever had an attempt and
- * before whatever had none. A stage that later ones overtook gets a later `stage_time`, since Feishu takes no earlier one.
+ * before whatever had none. A stage that later ones overtook gets a later `stage_time`, since Feishu takes no earlier one;
+ * where nobody knows whether Feishu took it before, it is also looked for under the time that it had.
  */
 export async function reviveDelivery(sql: Sql, sealer: Sealer, keepers: Keepers, id: string): Promise<Revived> {
   const found = await sql.query<DeadRow>(
@@ -106,7 +107,7 @@ async function putBack(
   const again = isStage ? [dead, ...waiting] : [...waiting, dead]
   await sql.query(
     `UPDATE deliveries SET state = 'pending', due_at = NULL, settled_at = NULL, dead_class = NULL, attempts = 0,
-       first_attempt_at = NULL, waited_ms = 0 WHERE id = $1`,
+       first_attempt_at = NULL, waited_ms = 0, ambiguous = ambiguous OR dead_class = 'unconfirmed' WHERE id = $1`,
     [dead.id],
   )
   const buckets = await putWaiting(sql, lane, inTime(again, lastStageTime(others)), Date.now())
@@ -127,10 +128,13 @@ function lastStageTime(deliveries: readonly LaneDelivery[]): number {
 /** Raises stage times where they would not increase. */
 function inTime(deliveries: readonly LaneDelivery[], after: number): Array<{ id: string; content: OrderBody }> {
   let last = after
-  return deliveries.map(({ id, content }) => {
+  return deliveries.map(({ id, content, unclear }) => {
     if (content.api !== 'update_progress') return { id, content }
-    last = Math.max(Number(content.body.stage_time), last + 1)
-    return { id, content: { ...content, body: { ...content.body, stage_time: String(last) } } }
+    const { body, earlierTimes = [] } = content
+    last = Math.max(Number(body.stage_time), last + 1)
+    const raised = { ...content, body: { ...body, stage_time: String(last) } }
+    const mayBeThere = unclear && raised.body.stage_time !== body.stage_time
+    return { id, content: mayBeThere ? { ...raised, earlierTimes: [...earlierTimes, body.stage_time] } : raised }
   })
 }
 

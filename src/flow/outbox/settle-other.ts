@@ -1,7 +1,7 @@
-import { SealError, type Sealer } from '../../platform/crypto/sealer.js'
+import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Sql } from '../../platform/database/database.js'
-import type { DeadClass, OtherBody } from '../map.js'
-import { openOtherBody } from './bodies.js'
+import type { DeadClass } from '../map.js'
+import { tryToOpenOther } from './bodies.js'
 import { type Keepers, keeperOf, type SettledOther } from './keepers.js'
 
 /** What the settlement of deliveries needs for those that belong to no order. */
@@ -56,18 +56,9 @@ export async function tellKeepers(
 function settledOf(sealer: Sealer, row: OtherRow, answer: { id: string } | null): SettledOther[] {
   const { id, lane, api, state } = row
   if (row.body_sealed === null || (state !== 'delivered' && state !== 'superseded' && state !== 'dead')) return []
-  const content = tryToOpen(sealer, lane, api, row.body_sealed)
+  // What no key opens was never sent: it is dead for that reason, and must not keep others from settling.
+  const content = tryToOpenOther(sealer, lane, api, row.body_sealed)
   if (content === null) return []
   const { app_id: appId, tenant_key: tenantKey, dead_class, confirmed } = row
   return [{ id, lane, appId, tenantKey, content, state, class: dead_class, confirmed, answer }]
-}
-
-/** What no key opens was never sent: it is dead for that reason, and must not keep others from settling. */
-function tryToOpen(sealer: Sealer, lane: string, api: string, sealed: Buffer): OtherBody | null {
-  try {
-    return openOtherBody(sealer, lane, api, sealed)
-  } catch (failure) {
-    if (failure instanceof SealError) return null
-    throw failure
-  }
 }

@@ -1,3 +1,4 @@
+import { isOfValues } from '../../platform/database/of-values.js'
 import type { Logger } from '../../platform/logger.js'
 import { type Loop, startLoop } from '../../platform/loop.js'
 import { settleKnown } from '../findings.js'
@@ -49,7 +50,9 @@ export function startSweeper(options: SweeperOptions): Loop {
       }
       const sweep = await claimSweep(database.pool, apps, 2 * options.timeoutMs + settleMs)
       if (sweep === null) return terms.scanMs
-      const { outcome, turn } = await takeTurn(options, sweep)
+      const { outcome, turn } = await takeTurn(options, sweep).catch((failure: unknown) =>
+        notKept(options, sweep, failure),
+      )
       await endTurn(database.pool, sweep, turn)
       report(options, sweep, outcome, turn)
       return 0
@@ -187,6 +190,15 @@ function noAnswer(
 ): Taken {
   const backoffMs = Math.min(terms.everyMs, terms.retryMs * 2 ** Math.min(failures, 16)) * (0.75 + random() / 2)
   return { outcome: 'no_answer', turn: { inMs: Math.max(atLeastMs, backoffMs), progress, error } }
+}
+
+/**
+ * An answer with values that PostgreSQL does not take must not hold the sweep until its lease ends, again and again, with
+ * nothing to see.
+ */
+function notKept(options: SweeperOptions, sweep: ClaimedSweep, failure: unknown): Taken {
+  if (!isOfValues(failure)) throw failure
+  return noAnswer(options, sweep, 'Feishu answered something that cannot be written down', null)
 }
 
 function report({ log, onTurn }: SweeperOptions, sweep: ClaimedSweep, outcome: SweepOutcome, turn: Turn): void {

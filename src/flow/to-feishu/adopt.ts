@@ -1,4 +1,5 @@
-import type { Bucket } from '../outbox/claim.js'
+import type { Bucket } from '../outbox/buckets.js'
+import { isAgreementId } from './decide.js'
 import type { FeishuReads } from './reads.js'
 
 /** The id of the agreement that an application has (contract §3.9, §3.10 on 1002080); `null` when no answer tells it. */
@@ -12,7 +13,8 @@ export async function adopt(
   const reply = await reads.askWith(token, appId, tenantKey, question)
   if (reply.kind !== 'answer' || reply.code !== 0) return null
   const item = itemsOf(reply.data).find((each) => each['application_id'] === applicationId)
-  return typeof item?.['id'] === 'string' ? item['id'] : null
+  const id = item?.['id']
+  return isAgreementId(id) ? id : null
 }
 
 type Item = Record<string, unknown>

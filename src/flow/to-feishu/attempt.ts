@@ -1,18 +1,18 @@
-import { openDataKey } from '../../platform/crypto/data-key.js'
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Database } from '../../platform/database/database.js'
 import type { Logger } from '../../platform/logger.js'
-import { type DeliveryBody, type OrderBody, probes } from '../map.js'
-import { openBody, openOtherBody } from '../outbox/bodies.js'
-import type { Bucket, Claim } from '../outbox/claim.js'
+import type { DeliveryBody } from '../map.js'
+import type { Bucket } from '../outbox/buckets.js'
+import type { Claim } from '../outbox/claim.js'
 import type { Settlement } from '../outbox/settle.js'
 import { adopt } from './adopt.js'
-import type { FeishuApi } from './apis.js'
-import type { FeishuClient, FeishuRequest } from './client.js'
+import { isOpenable, openContent, openOrderContent, requestOf } from './claimed-content.js'
+import type { FeishuClient } from './client.js'
 import { type Aside, type Decision, decide, type RetryTerms } from './decide.js'
 import { hold } from './holds.js'
 import { isFresh, type Slot, type SlotReturn } from './limiter/limiter.js'
-import type { LookUps, Seen } from './look-up.js'
+import { afterLook, lookFirst } from './look-first.js'
+import type { LookUps } from './look-up.js'
 import type { FeishuReads } from './reads.js'
 import type { FeishuReply } from './reply.js'
 import type { SlotSource } from './slots.js'
@@ -68,7 +68,7 @@ export function createAttempts(bucket: Bucket, options: AttemptOptions): Attempt
   return {
     send: async (claim, slot, token, slowDowns) => {
       const started = performance.now()
-      const content = opened.get(claim) ?? bodyOf(claim, options.sealer)
+      const content = opened.get(claim) ?? openContent(claim, options.sealer)
       opened.delete(claim)
       const reply = await call(bucket, options, claim, content, slot, token)
       const answeredAt = performance.now()
@@ -94,7 +94,7 @@ export function createAttempts(bucket: Bucket, options: AttemptOptions): Attempt
     canOpen: (claim) => isOpenable(claim, options, opened),
     wantsLook: (claim) => claim.ambiguous && claim.looks < lookAfterMs.length && mayLook(claim),
     look: async (claim, token) => {
-      const content = orderBodyOf(claim, options.sealer)
+      const content = openOrderContent(claim, options.sealer)
       const seen = await lookUps.look(bucket, content, content.body.background_check_id, token)
       const line = { event: 'feishu.look', ...idsForLog(bucket, claim), look: claim.looks + 1, seen }
       options.log.info(line, 'looked whether an attempt took effect')
@@ -102,29 +102,6 @@ export function createAttempts(bucket: Bucket, options: AttemptOptions): Attempt
       await options.settle({ ...idsOf(claim), callMsAgo: null, ...afterLook(seen, claim.looks, lookAfterMs) })
     },
   }
-}
-
-/** An attempt whose outcome is not known is looked for before it is repeated. */
-function lookFirst(decision: Decision, inMs: number): Decision {
-  const { settled } = decision
-  return settled.to === 'pending' && settled.ambiguous ? { ...decision, settled: { ...settled, inMs } } : decision
-}
-
-const laterMs = 2000
-
-/** What a look means for a delivery: pure. */
-function afterLook(
-  seen: Seen,
-  looks: number,
-  afterMs: readonly number[],
-): Pick<Settlement, 'lastError'> & Decision['settled'] {
-  if (seen === 'found') return { to: 'delivered', confirmed: true, heldForApproval: false, lastError: null }
-  const reason = 'no readable answer came; Feishu is asked whether it took effect'
-  const pending = { to: 'pending', attempt: 0, ambiguous: false } as const
-  if (seen === 'no_slot') return { ...pending, inMs: laterMs, lastError: { reason, looks } }
-  const done = seen === 'unreadable' ? afterMs.length : looks + 1
-  const inMs = done >= afterMs.length ? 0 : (afterMs[done] ?? 0) - (afterMs[looks] ?? 0)
-  return { ...pending, inMs, lastError: { reason, looks: done } }
 }
 
 async function call(
@@ -141,19 +118,9 @@ async function call(
   return options.clientOf(bucket.appId).call(requestOf(bucket, content), { token, mayWrite })
 }
 
-/** What lies in the bucket of another method is sent by that one: the same set, to ask whether it is there. */
-function requestOf(bucket: Bucket, { api, body }: DeliveryBody): FeishuRequest {
-  if ('tripartite_agreement_id' in body) {
-    const { tripartite_agreement_id: id, ...rest } = body
-    return { api, path: { id }, ...(api === 'tripartite_agreements.update' && { body: rest }) }
-  }
-  const probe: FeishuApi | undefined = bucket.api === api ? undefined : probes[api]
-  return { api: probe ?? api, body: { ...body } }
-}
-
 /** The agreement is there: reading its id, with a call of its own, is what was asked for. `null`: not read, try again. */
 async function adoptAgreement(bucket: Bucket, options: AttemptOptions, claim: Claim, token: string) {
-  const { api, body } = bodyOf(claim, options.sealer)
+  const { api, body } = openContent(claim, options.sealer)
   if (api !== 'tripartite_agreements.create') return null
   const id = await adopt(options.reads, bucket, body.application_id, token)
   if (id === null) return null
@@ -219,28 +186,6 @@ function idsForLog(bucket: Bucket, claim: Claim) {
     background_check_id: claim.backgroundCheckId,
     stage_id: claim.stageId,
   }
-}
-
-function isOpenable(claim: Claim, { sealer, log }: AttemptOptions, opened: WeakMap<Claim, DeliveryBody>): boolean {
-  try {
-    if (!opened.has(claim)) opened.set(claim, bodyOf(claim, sealer))
-    return true
-  } catch (failure) {
-    log.error({ event: 'feishu.cannot_open', delivery_id: claim.id, err: failure }, 'a delivery cannot be opened')
-    return false
-  }
-}
-
-function bodyOf(claim: Claim, sealer: Sealer): DeliveryBody {
-  const { backgroundCheckId, lane, api, bodySealed } = claim
-  if (backgroundCheckId !== null) return orderBodyOf(claim, sealer)
-  if (bodySealed === null) throw new Error(`${lane}: nothing to send`)
-  return openOtherBody(sealer, lane, api, bodySealed)
-}
-
-function orderBodyOf({ backgroundCheckId, dataKey, lane, api, bodySealed }: Claim, sealer: Sealer): OrderBody {
-  if (backgroundCheckId === null || dataKey === null || bodySealed === null) throw new Error(`${lane}: nothing to send`)
-  return openBody(openDataKey(sealer, backgroundCheckId, dataKey), lane, api, bodySealed)
 }
 
 export function idsOf({ id, fence, lane, backgroundCheckId }: Claim) {

@@ -145,7 +145,12 @@ function createdIn(claim: Claim, reply: FeishuReply): { id: string } | undefined
   if (claim.api !== 'tripartite_agreements.create' || reply.kind !== 'answer') return undefined
   const { data } = reply
   const id = typeof data === 'object' && data !== null && 'id' in data ? data.id : undefined
-  return typeof id === 'string' ? { id } : undefined
+  return isAgreementId(id) ? { id } : undefined
+}
+
+/** What a path of Feishu's and a row of ours take. Feishu answers ids as text (contract §3.9). */
+export function isAgreementId(id: unknown): id is string {
+  return typeof id === 'string' && /^[0-9]{1,32}$/.test(id)
 }
 
 function laterOrDead(

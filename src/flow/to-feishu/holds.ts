@@ -1,5 +1,5 @@
 import type { Sql } from '../../platform/database/database.js'
-import { type Bucket, familyOf, holdsApi } from '../outbox/claim.js'
+import { type Bucket, familyOf, holdsApi } from '../outbox/buckets.js'
 
 export type HoldScope = 'tenant' | 'app' | 'method'
 

@@ -45,10 +45,12 @@ export function readOrderPage(data: unknown): OrderPage {
 }
 
 /** Whether an order has what a call was to bring. */
-export function isInFeishu({ status, stages, hasResult }: FeishuOrder, { api: of, body }: OrderBody): boolean {
-  if (of === 'cancel') return status === orderStatus.terminated
-  if (of === 'update_result') return status === orderStatus.completed || hasResult
-  return stages.some(({ name, time }) => name === body.stage_name && time === body.stage_time)
+export function isInFeishu({ status, stages, hasResult }: FeishuOrder, content: OrderBody): boolean {
+  if (content.api === 'cancel') return status === orderStatus.terminated
+  if (content.api === 'update_result') return status === orderStatus.completed || hasResult
+  const { body, earlierTimes = [] } = content
+  const times = [body.stage_time, ...earlierTimes]
+  return stages.some(({ name, time }) => name === body.stage_name && times.includes(time))
 }
 
 type Item = Record<string, unknown>

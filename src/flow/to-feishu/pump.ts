@@ -1,4 +1,5 @@
-import { type Bucket, type Claim, claimHeads } from '../outbox/claim.js'
+import type { Bucket } from '../outbox/buckets.js'
+import { type Claim, claimHeads } from '../outbox/claim.js'
 import type { Settlement } from '../outbox/settle.js'
 import { type AttemptOptions, type Attempts, createAttempts, idsOf } from './attempt.js'
 import { hold } from './holds.js'

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { setTimeout as setTimeoutAsync } from 'node:timers/promises'
 import { createBatcher } from '../../platform/batcher.js'
 import { type Loop, startLoop } from '../../platform/loop.js'
-import { type Bucket, leaseDueBuckets, releaseBucket, renewBuckets } from '../outbox/claim.js'
+import { type Bucket, leaseDueBuckets, releaseBucket, renewBuckets } from '../outbox/buckets.js'
 import type { Keepers } from '../outbox/keepers.js'
-import { type SettledDelivery, type Settlement, settleDeliveries } from '../outbox/settle.js'
+import type { SettledDelivery, Settlement } from '../outbox/settle.js'
 import type { Limiter, RateWindow, SlotReturn } from './limiter/limiter.js'
 import { createPlaces, type Places } from './places.js'
 import { Pump, type PumpOptions } from './pump.js'
+import { settleThroughOutages } from './settling.js'
 
 /**
  * The room `to-feishu`: sends what is due, in each bucket by one pump at a time over all processes.
@@ -40,8 +40,6 @@ const mostPumps = 500
 /** Calls under way for one app, whose host may be another one's than the next app's. */
 const mostCalls = 512
 const largestSettlement = 200
-const settleWithinMs = 15_000
-const settleAgainMs = 250
 /** Calls that were sent together are answered within so much, and are then settled in one transaction. */
 const settleGatherMs = 5
 /** A claim outlives its call by this, so that a slow settlement still finds its fence. */
@@ -185,21 +183,4 @@ export function startPumps(options: PumpsOptions): Pumps {
 
 function aged(back: SlotReturn, ms: number): SlotReturn {
   return back.used ? { ...back, answeredMsAgo: back.answeredMsAgo + ms } : back
-}
-
-/**
- * What Feishu answered must not be forgotten because PostgreSQL is away for a moment: it would be sent again. Tried
- * while the claims hold.
- */
-async function settleThroughOutages({ database, sealer, keepers, log }: PumpsOptions, batch: Settlement[]) {
-  const until = performance.now() + settleWithinMs
-  for (;;) {
-    try {
-      return await settleDeliveries(database, batch, { sealer, keepers })
-    } catch (failure) {
-      if (performance.now() > until) throw failure
-      log.warn({ event: 'settle.again', deliveries: batch.length, err: failure }, 'settlements are tried again')
-      await setTimeoutAsync(settleAgainMs)
-    }
-  }
 }

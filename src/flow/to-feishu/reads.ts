@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { Database } from '../../platform/database/database.js'
-import { bucketOf } from '../outbox/buckets.js'
-import type { Bucket } from '../outbox/claim.js'
+import { type Bucket, bucketOf } from '../outbox/buckets.js'
 import type { ReadApi } from './apis.js'
 import type { FeishuClient } from './client.js'
 import { isFresh, type KnownUse, type Limiter, type RateWindow } from './limiter/limiter.js'
+import { outcomeRows } from './outcome-rows.js'
 import type { FeishuReply } from './reply.js'
 import { createSlotSource } from './slots.js'
 import type { Tokens } from './tokens.js'
@@ -27,9 +27,7 @@ export interface Question {
 
 export type Asked = FeishuReply | { kind: 'no_slot'; retryInMs: number }
 /** `class`: what a person would have to mend, or nothing where waiting helps. */
-export type ReadReply =
-  | Asked
-  | { kind: 'no_token'; class: string; reason: string; retryInMs: number }
+export type ReadReply = Asked | { kind: 'no_token'; class: string; reason: string; retryInMs: number }
 
 export interface ReadsOptions {
   database: Database
@@ -85,7 +83,7 @@ function askedToRest(reply: FeishuReply): number | null {
   return limited ? Math.min(Math.max(reply.resetMs ?? shortestRestMs, shortestRestMs), longestRestMs) : null
 }
 
-const limitCodes: ReadonlySet<number> = new Set([99991400, 1000004, 1000005, 5000])
+const limitCodes = new Set(outcomeRows.filter(({ verdict }) => verdict.kind === 'slow_down').map(({ code }) => code))
 const shortestRestMs = 1_000
 const longestRestMs = 300_000
 

@@ -1,5 +1,6 @@
 import { probes } from '../map.js'
-import type { Bucket, Claim } from '../outbox/claim.js'
+import type { Bucket } from '../outbox/buckets.js'
+import type { Claim } from '../outbox/claim.js'
 import type { Settlement } from '../outbox/settle.js'
 import { type Attempts, idsOf } from './attempt.js'
 

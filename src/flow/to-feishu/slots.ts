@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import type { Database } from '../../platform/database/database.js'
-import { type Bucket, knownUses, renewEpoch } from '../outbox/claim.js'
+import { type Bucket, renewEpoch } from '../outbox/buckets.js'
+import { knownUses } from '../outbox/claim.js'
 import type { KnownUse, Limiter, RateWindow, Slot } from './limiter/limiter.js'
 import { longestMs } from './limiter/windows.js'
 

@@ -5,6 +5,7 @@ import { releaseCredentialHolds } from './holds.js'
 import { createLookUps } from './look-up.js'
 import { startPumps } from './pumps.js'
 import { createSlotSource } from './slots.js'
+import { listenForDue, wakePumps } from './wake-pumps.js'
 
 /** Puts the room together: slots, pumps, and the hints that wake them. */
 export async function startFeishuSide(parts: Parts, access: FeishuAccess): Promise<Started> {
@@ -32,9 +33,7 @@ export async function startFeishuSide(parts: Parts, access: FeishuAccess): Promi
     clientOf,
     lookUps: createLookUps(reads),
     lookAfterMs: parts.lookAfterMs,
-    onReady: (buckets) => {
-      for (const bucket of buckets) hints.send('pump', String(bucket))
-    },
+    onReady: (buckets) => wakePumps(hints, buckets),
     onAttempt: ({ api, outcome, elapsedMs }) => {
       metrics.attempts.inc({ api, settled: outcome })
       metrics.attemptSeconds.observe({ api }, elapsedMs / 1000)
@@ -48,6 +47,6 @@ export async function startFeishuSide(parts: Parts, access: FeishuAccess): Promi
     },
     onFailure: (loop) => metrics.failures.inc({ loop }),
   })
-  hints.listen('pump', (bucket) => pumps.wakeBucket(Number(bucket)))
+  listenForDue(hints, (bucket) => pumps.wakeBucket(bucket))
   return pumps
 }

@@ -14,6 +14,9 @@ const orderId = z
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'expected an id, got a string with control characters')
   .refine((id) => id !== '.' && id !== '..', 'expected an id, got a step in a path')
 
+/** Is kept as it came; PostgreSQL takes no NUL in a text. */
+const cursor = z.string().regex(/^[^\p{Cc}\p{Cs}]*$/u, 'expected a cursor, got a string with control characters')
+
 /** Milliseconds since 1970. */
 const time = z.number().refine(Number.isSafeInteger, 'expected whole milliseconds, got another number')
 
@@ -67,7 +70,7 @@ export const order = z
 
 export const orders = z.object({ orders: z.array(order) })
 
-export const changedOrders = orders.extend({ cursor: z.string(), has_more: z.boolean() })
+export const changedOrders = orders.extend({ cursor, has_more: z.boolean() })
 
 /** What an id and a state have to be is judged one by one where they are used: one that is wrong must not stop the others. */
 const agreement = z.object({ id: z.string(), tenant_key: z.string(), state: z.number(), modify_time: time }).transform(
@@ -79,13 +82,18 @@ const agreement = z.object({ id: z.string(), tenant_key: z.string(), state: z.nu
   }),
 )
 
-export const changedAgreements = z.object({ agreements: z.array(agreement), cursor: z.string(), has_more: z.boolean() })
+export const changedAgreements = z.object({ agreements: z.array(agreement), cursor, has_more: z.boolean() })
 
 export const placedOrder = z.object({ order_id: orderId }).transform(({ order_id }) => ({ orderId: order_id }))
 
 export const boundAccount = z
   .object({
-    customer_id: z.string().min(1, 'expected an id or null, got an empty string').nullable(),
+    customer_id: z
+      .string()
+      .min(1, 'expected an id or null, got an empty string')
+      .max(256, 'expected an id of up to 256 characters, got a longer one')
+      .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'expected an id, got a string with control characters')
+      .nullable(),
     catalog: z.record(z.string(), z.unknown()).nullish(),
   })
   .transform(({ customer_id, catalog }): BoundAccount => ({ customerId: customer_id, ...given({ catalog }) }))

@@ -61,8 +61,8 @@ const listAccounts = route({
   body: noBody,
   run: async ({ database }, { query }) => {
     const where: Prisma.AccountWhereInput = {
-      ...(query.state !== undefined && { state: query.state }),
-      ...(query.tenant_key !== undefined && { tenantKey: query.tenant_key }),
+      ...given('state', query.state),
+      ...given('tenantKey', query.tenant_key),
       AND: [behind(query.cursor, 'accountId')],
     }
     const orderBy: Prisma.AccountOrderByWithRelationInput[] = [{ createdAt: 'desc' }, { accountId: 'asc' }]

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Parts } from '../../app.js'
-import { changeAgreement, deleteAgreement, latest, type Put } from '../../flow/agreements/change.js'
+import { changeAgreement, deleteAgreement, type Put } from '../../flow/agreements/change.js'
 import { createAgreement } from '../../flow/agreements/create.js'
 import { wakePumps } from '../../flow/to-feishu/wake-pumps.js'
 import { askForAgreements } from './agreements-asked.js'
@@ -17,12 +17,14 @@ const params = z.object({ id: feishuId })
 const notState = 'expected a whole number from 1 to 9'
 const state = z.int(notState).min(1, notState).max(9, notState)
 
-const notTime = 'expected milliseconds since 1970'
+const notTime = 'expected milliseconds since 1970, 24 hours ahead at most'
+const mostAheadMs = 86_400_000
 /** As a number, or as Feishu writes it. */
 const time = z
   .union([z.int(), z.string().regex(/^\d{1,13}$/)], notTime)
   .transform(Number)
-  .refine((ms) => ms >= 0 && ms <= latest, notTime)
+  // Nothing earlier is taken after it, here or by Feishu: a slip of the hand must not close an agreement for ever.
+  .refine((ms) => ms >= 0 && ms <= Date.now() + mostAheadMs, notTime)
 const wholeTime = time.refine((ms) => ms >= 1_000_000_000_000, `${notTime}, 13 digits`)
 
 const change = route({

@@ -4,8 +4,9 @@ import { feishuApis, isRead } from '../../flow/to-feishu/apis.js'
 import type { Prisma } from '../../platform/database/generated/client.js'
 import { missingScope } from './auth.js'
 import { deliveryColumns, showDeliveries } from './delivery-shape.js'
-import { cut, idCursor, limit, page } from './lists.js'
+import { cut, idCursor, limit, newestFirst, olderThan, page } from './lists.js'
 import { noBody, none, ok, type Route, route, unknownId } from './route.js'
+import { given } from './shapes.js'
 import { flag, oneOf, rowId, text } from './values.js'
 
 const states = ['pending', 'sending', 'delivered', 'superseded', 'dead'] as const satisfies DeliveryState[]
@@ -30,13 +31,13 @@ const listDeliveries = route({
   body: noBody,
   run: async (parts, { query }) => {
     const where: Prisma.DeliveryWhereInput = {
-      ...(query.state !== undefined && { state: query.state }),
-      ...(query.class !== undefined && { deadClass: query.class }),
-      ...(query.api !== undefined && { api: query.api }),
-      ...(query.tenant_key !== undefined && { tenantKey: query.tenant_key }),
-      ...(query.cursor !== undefined && { id: { lt: query.cursor } }),
+      ...given('state', query.state),
+      ...given('deadClass', query.class),
+      ...given('api', query.api),
+      ...given('tenantKey', query.tenant_key),
+      ...olderThan(query.cursor),
     }
-    const find = { where, select: deliveryColumns, orderBy: { id: 'desc' }, take: query.limit + 1 } as const
+    const find = { where, select: deliveryColumns, ...newestFirst(query.limit) }
     const { rows, last } = cut(await parts.database.prisma.delivery.findMany(find), query.limit)
     return page(await showDeliveries(parts, rows), last && [String(last.id)])
   },

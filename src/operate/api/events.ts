@@ -2,9 +2,9 @@ import { z } from 'zod'
 import type { Parts } from '../../app.js'
 import { retryEvent } from '../../flow/inbox/retry.js'
 import type { Prisma } from '../../platform/database/generated/client.js'
-import { cut, idCursor, limit, page } from './lists.js'
+import { idCursor, limit, newestFirst, olderThan, pageById } from './lists.js'
 import { problem } from './problems.js'
-import { noBody, none, ok, type Route, route, unknownId } from './route.js'
+import { noBody, none, okOrUnknown, type Route, route, unknownId } from './route.js'
 import { given, timeOf } from './shapes.js'
 import { oneOf, rowId, text } from './values.js'
 
@@ -58,13 +58,12 @@ const listEvents = route({
   body: noBody,
   run: async ({ database }, { query }) => {
     const where: Prisma.EventWhereInput = {
-      ...(query.state !== undefined && { state: query.state }),
-      ...(query.type !== undefined && { type: query.type }),
-      ...(query.cursor !== undefined && { id: { lt: query.cursor } }),
+      ...given('state', query.state),
+      ...given('type', query.type),
+      ...olderThan(query.cursor),
     }
-    const find = { where, select: columns, orderBy: { id: 'desc' }, take: query.limit + 1 } as const
-    const { rows, last } = cut(await database.prisma.event.findMany(find), query.limit)
-    return page(rows.map(show), last && [String(last.id)])
+    const find = { where, select: columns, ...newestFirst(query.limit) }
+    return pageById(await database.prisma.event.findMany(find), query.limit, show)
   },
 })
 
@@ -89,7 +88,7 @@ const retry = route({
 
 async function readEvent({ database }: Parts, id: bigint) {
   const row = await database.prisma.event.findUnique({ where: { id }, select: columns })
-  return row === null ? unknownId : ok(show(row))
+  return okOrUnknown(row && show(row))
 }
 
 export const eventRoutes: readonly Route[] = [listEvents, retry]

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { dismissFinding, findingKinds, findingStates } from '../../flow/findings.js'
 import type { Prisma } from '../../platform/database/generated/client.js'
-import { cut, idCursor, limit, page } from './lists.js'
+import { idCursor, limit, newestFirst, olderThan, pageById } from './lists.js'
 import { problem } from './problems.js'
 import { noBody, none, ok, type Route, route, unknownId } from './route.js'
 import { given, timeOf } from './shapes.js'
@@ -41,15 +41,14 @@ const listFindings = route({
   body: noBody,
   run: async ({ database }, { query }) => {
     const where: Prisma.FindingWhereInput = {
-      ...(query.state !== undefined && { state: query.state }),
-      ...(query.kind !== undefined && { kind: query.kind }),
-      ...(query.tenant_key !== undefined && { tenantKey: query.tenant_key }),
-      ...(query.background_check_id !== undefined && { backgroundCheckId: query.background_check_id }),
-      ...(query.cursor !== undefined && { id: { lt: query.cursor } }),
+      ...given('state', query.state),
+      ...given('kind', query.kind),
+      ...given('tenantKey', query.tenant_key),
+      ...given('backgroundCheckId', query.background_check_id),
+      ...olderThan(query.cursor),
     }
-    const find = { where, orderBy: { id: 'desc' }, take: query.limit + 1 } as const
-    const { rows, last } = cut(await database.prisma.finding.findMany(find), query.limit)
-    return page(rows.map(show), last && [String(last.id)])
+    const find = { where, ...newestFirst(query.limit) }
+    return pageById(await database.prisma.finding.findMany(find), query.limit, show)
   },
 })
 

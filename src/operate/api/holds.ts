@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { release } from '../../flow/to-feishu/holds.js'
 import { wakePumps } from '../../flow/to-feishu/wake-pumps.js'
 import type { Prisma } from '../../platform/database/generated/client.js'
-import { cut, idCursor, limit, page } from './lists.js'
+import { idCursor, limit, newestFirst, olderThan, pageById } from './lists.js'
 import { problem } from './problems.js'
 import { noBody, none, ok, type Route, route, unknownId } from './route.js'
 import { given, timeOf } from './shapes.js'
@@ -34,11 +34,10 @@ const listHolds = route({
   run: async ({ database }, { query }) => {
     const where: Prisma.HoldWhereInput = {
       releasedAt: query.state === 'open' ? null : { not: null },
-      ...(query.cursor !== undefined && { id: { lt: query.cursor } }),
+      ...olderThan(query.cursor),
     }
-    const find = { where, orderBy: { id: 'desc' }, take: query.limit + 1 } as const
-    const { rows, last } = cut(await database.prisma.hold.findMany(find), query.limit)
-    return page(rows.map(show), last && [String(last.id)])
+    const find = { where, ...newestFirst(query.limit) }
+    return pageById(await database.prisma.hold.findMany(find), query.limit, show)
   },
 })
 

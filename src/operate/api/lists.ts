@@ -51,7 +51,25 @@ function decode(given: string): unknown {
   }
 }
 
-/** A page out of one row more than asked for, which tells whether there is another page. */
+/** How rows of a list by their own id are asked for: one row more than asked for, which tells whether there is another page. */
+export const newestFirst = (most: number) => ({ orderBy: { id: 'desc' }, take: most + 1 }) as const
+
+/** Rows behind a cursor in such a list. */
+export function olderThan(cursor: bigint | undefined): { id?: { lt: bigint } } {
+  return cursor === undefined ? {} : { id: { lt: cursor } }
+}
+
+/** A page of such a list. */
+export function pageById<Row extends { id: bigint }>(
+  found: readonly Row[],
+  most: number,
+  show: (row: Row) => object,
+): Answer {
+  const { rows, last } = cut(found, most)
+  return page(rows.map(show), last && [String(last.id)])
+}
+
+/** A page out of one row more than asked for. */
 export function cut<Row>(rows: readonly Row[], most: number): { rows: readonly Row[]; last: Row | undefined } {
   const page = rows.slice(0, most)
   return { rows: page, last: rows.length > most ? page.at(-1) : undefined }

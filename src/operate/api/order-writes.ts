@@ -6,7 +6,7 @@ import { placeAgain } from '../../flow/orders/place-again.js'
 import { wakePumps } from '../../flow/to-feishu/wake-pumps.js'
 import { showOrder } from './order-shape.js'
 import { type Problem, problem } from './problems.js'
-import { type Answer, noBody, none, ok, type Route, route, unknownId } from './route.js'
+import { type Answer, noBody, none, okOrUnknown, type Route, route, unknownId } from './route.js'
 import { feishuId } from './values.js'
 
 const params = z.object({ background_check_id: feishuId })
@@ -103,8 +103,7 @@ function refusalOf(kind: 'unknown' | 'ended' | 'erased'): Problem {
 }
 
 async function shown(parts: Parts, id: string): Promise<Answer> {
-  const order = await showOrder(parts, id)
-  return order === null ? unknownId : ok(order)
+  return okOrUnknown(await showOrder(parts, id))
 }
 
 export const orderWriteRoutes: readonly Route[] = [retryOrder, cancelOrder, resendResult, resendStage]

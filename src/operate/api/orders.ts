@@ -5,7 +5,8 @@ import type { Prisma } from '../../platform/database/generated/client.js'
 import { behind, cut, limit, page, timeCursor } from './lists.js'
 import { orderColumns, showOrder, showOrders, showWholeOrder } from './order-shape.js'
 import { problem } from './problems.js'
-import { type Answer, noBody, none, ok, type Route, route, unknownId } from './route.js'
+import { noBody, none, okOrUnknown, type Route, route } from './route.js'
+import { given } from './shapes.js'
 import { feishuId, oneOf, text } from './values.js'
 
 const states = [
@@ -40,9 +41,9 @@ const listOrders = route({
   body: noBody,
   run: async (parts, { query }) => {
     const where: Prisma.OrderWhereInput = {
-      ...(query.state !== undefined && { state: query.state }),
-      ...(query.account_id !== undefined && { accountId: query.account_id }),
-      ...(query.tenant_key !== undefined && { tenantKey: query.tenant_key }),
+      ...given('state', query.state),
+      ...given('accountId', query.account_id),
+      ...given('tenantKey', query.tenant_key),
       ...(query.attention !== undefined && { attention: flagged(query.attention) }),
       AND: [beginsWith(query.q), behind(query.cursor, 'backgroundCheckId')],
     }
@@ -94,9 +95,5 @@ const pollOrder = route({
     return problem('order-not-polled', 'the vendor has not taken the order yet, or the order is over')
   },
 })
-
-function okOrUnknown(order: object | null): Answer {
-  return order === null ? unknownId : ok(order)
-}
 
 export const orderRoutes: readonly Route[] = [listOrders, readOrder, pollOrder]

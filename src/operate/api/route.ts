@@ -78,6 +78,11 @@ export function ok(body: object): Answer {
 
 export const unknownId = problem('not-found', 'nothing has this id')
 
+/** What was read of the thing that a path names. */
+export function okOrUnknown(body: object | null): Answer {
+  return body === null ? unknownId : ok(body)
+}
+
 /** A parameter that is there and empty counts as left out. */
 function readQuery<Q extends z.ZodObject>(
   schema: Q,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { sweepNow } from '../../flow/reconcile/sweeps.js'
 import type { Prisma } from '../../platform/database/generated/client.js'
-import { cut, idCursor, limit, page } from './lists.js'
+import { idCursor, limit, newestFirst, olderThan, pageById } from './lists.js'
 import { noBody, none, ok, type Route, route } from './route.js'
 import { given, timeOf } from './shapes.js'
 import { oneOf, text } from './values.js'
@@ -56,14 +56,13 @@ const listSweeps = route({
   body: noBody,
   run: async ({ database }, { query }) => {
     const where: Prisma.SweepWhereInput = {
-      ...(query.permission !== undefined && { permission: query.permission }),
-      ...(query.app_id !== undefined && { appId: query.app_id }),
-      ...(query.tenant_key !== undefined && { tenantKey: query.tenant_key }),
-      ...(query.cursor !== undefined && { id: { lt: query.cursor } }),
+      ...given('permission', query.permission),
+      ...given('appId', query.app_id),
+      ...given('tenantKey', query.tenant_key),
+      ...olderThan(query.cursor),
     }
-    const find = { where, select: columns, orderBy: { id: 'desc' }, take: query.limit + 1 } as const
-    const { rows, last } = cut(await database.prisma.sweep.findMany(find), query.limit)
-    return page(rows.map(show), last && [String(last.id)])
+    const find = { where, select: columns, ...newestFirst(query.limit) }
+    return pageById(await database.prisma.sweep.findMany(find), query.limit, show)
   },
 })
 
@@ -78,8 +77,8 @@ const runSweeps = route({
   body: z.strictObject({ tenant_key: text.optional(), app_id: text.optional() }).default({}),
   run: async ({ database }, { body }) => {
     const which = {
-      ...(body.app_id !== undefined && { appId: body.app_id }),
-      ...(body.tenant_key !== undefined && { tenantKey: body.tenant_key }),
+      ...given('appId', body.app_id),
+      ...given('tenantKey', body.tenant_key),
     }
     return ok({ due: await database.transaction((sql) => sweepNow(sql, which)) })
   },

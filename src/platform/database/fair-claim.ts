@@ -3,8 +3,7 @@
  * tenant's backlog does not delay another's. The claim is a later `due_at`; a process that dies loses it by the clock.
  *
  * The table needs `tenant_key`, `due_at` (null: nothing to do) and an index over both, which the recursive part hops
- * through tenant by tenant. Parameters of the statement: $1 most rows, $2 lease in ms, $3 a JSON object of calls in
- * flight by tenant, $4 most for one tenant while others wait, $5 most for one tenant alone.
+ * through tenant by tenant. `fairClaimValues` gives the statement its values.
  */
 export function fairClaimSql(options: { table: string; id: string; set: string; returning: string }): string {
   const { table, id, set, returning } = options
@@ -34,4 +33,28 @@ export function fairClaimSql(options: { table: string; id: string; set: string; 
     UPDATE ${table} AS claimed SET due_at = now() + $2 * interval '1 ms', ${set}
     FROM locked WHERE claimed.${id} = locked.id
     RETURNING ${returning}`
+}
+
+export interface FairClaim {
+  /** Rows. */
+  most: number
+  leaseMs: number
+  /** The tenant of each call in flight. */
+  inFlight?: Iterable<string>
+  /** Rows and calls in flight of one tenant: while others wait, and alone. */
+  among: number
+  alone: number
+}
+
+/** Values of a statement of `fairClaimSql`. */
+export function fairClaimValues({ most, leaseMs, inFlight = [], among, alone }: FairClaim): Array<number | string> {
+  const calls = new Map<string, number>()
+  for (const tenant of inFlight) calls.set(tenant, (calls.get(tenant) ?? 0) + 1)
+  return [most, leaseMs, JSON.stringify(Object.fromEntries(calls)), among, alone]
+}
+
+/** Of calls that hold up others while they last: a quarter while others wait, and alone all but a quarter. */
+export function sharesOf(concurrency: number): Pick<FairClaim, 'among' | 'alone'> {
+  const quarter = Math.ceil(concurrency / 4)
+  return { among: quarter, alone: Math.max(1, concurrency - quarter) }
 }
