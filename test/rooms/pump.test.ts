@@ -77,7 +77,7 @@ function pumpOn({ due, slots = 50, retryInMs = 60_000, places = 512, reply = asy
     sealer,
     log: createLogger('silent'),
     slots: { take, close: async () => undefined },
-    places: createPlaces(places),
+    places: createPlaces({ most: places, mostSlow: 0, slowAfterMs: 1000 }),
     windows: [{ limit: 50, windowMs: 1000 }],
     slowDowns: new Map(),
     lookUps: { mayLook: () => false, look: async () => 'absent' },

@@ -219,9 +219,12 @@ describe('a sweep', () => {
     expect(await row()).toMatchObject({ finished: false, error: 'Feishu has more and names no next page' })
   })
 
-  test('that is given an id which cannot be written down says so, and does not stop for its lease', async () => {
+  test.each([
+    ['an id', page([item('7\0')])],
+    ['a place in the list', page([], 'p\0')],
+  ])('that is given %s which cannot be written down says so, and does not stop for its lease', async (_what, odd) => {
     const id = await enrolled()
-    sweepWith((question) => (isProbe(question) ? page([item(id)]) : page([item('7\0')])))
+    sweepWith((question) => (isProbe(question) ? page([item(id)]) : odd))
     await eventually(async () => (await row()).failures).toBe(1)
     const error = 'Feishu answered something that cannot be written down'
     expect(await row()).toMatchObject({ permission: 'readable', progress: null, error })

@@ -58,3 +58,13 @@ it('a token that died in between is renewed, and the look comes again', async ()
   expect(running.feishu.calls({ api: 'update_progress' })).toHaveLength(1)
   expect(running.feishu.calls({ api: 'background_check_orders.batch_query' })).toHaveLength(2)
 })
+
+it('looks that get no answer lead to no repeat, however many they are', async () => {
+  world = await startWorld()
+  const match = { api: 'background_check_orders.batch_query' } as const
+  world.feishu.addFault({ match, action: { kind: 'garbage' }, times: 5 })
+  const id = await loseProgress(world, true)
+  expect(world.feishu.calls({ api: 'update_progress' })).toHaveLength(1)
+  expect(world.feishu.calls(match)).toHaveLength(6)
+  expect(await progressShown(world, id)).toMatchObject({ state: 'delivered', confirmed: true })
+})

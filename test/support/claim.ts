@@ -13,6 +13,7 @@ export function claimOf(more: Partial<Claim> = {}): Claim {
     ambiguous: false,
     tokensRefused: 0,
     looks: 0,
+    unanswered: 0,
     probed: false,
     again: false,
     ageMs: 0,

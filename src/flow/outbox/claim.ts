@@ -17,6 +17,8 @@ export interface Claim {
   tokensRefused: number
   /** How often Feishu was asked whether the last ambiguous attempt took effect. */
   looks: number
+  /** Looks in a row that got no answer. */
+  unanswered: number
   /** A probe has shown that what is to be created is not there. */
   probed: boolean
   /** A result behind one that Feishu took: what an answer to a repeat or a read tells may be about that one. */
@@ -42,6 +44,7 @@ interface ClaimRow {
   ambiguous: boolean
   tokens_refused: number | null
   looks: number | null
+  unanswered: number | null
   probed: boolean | null
   again: boolean
   age_ms: number
@@ -75,7 +78,7 @@ const claimSql = `
   )
   SELECT c.*, (c.last_error ->> 'tokens_refused')::int AS tokens_refused,
     CASE WHEN c.abandoned THEN 0 ELSE (c.last_error ->> 'looks')::int END AS looks,
-    (c.last_error ->> 'probed')::bool AS probed,
+    (c.last_error ->> 'unanswered')::int AS unanswered, (c.last_error ->> 'probed')::bool AS probed,
     CASE WHEN c.api <> 'update_result' THEN false ELSE EXISTS (
       SELECT 1 FROM deliveries w WHERE w.lane = c.lane AND w.seq < c.seq AND w.api = c.api AND w.state = 'delivered'
     ) END AS again,
@@ -99,6 +102,7 @@ export async function claimHeads(sql: Sql, bucketId: number, limit: number, leas
     ambiguous: row.ambiguous,
     tokensRefused: row.tokens_refused ?? 0,
     looks: row.looks ?? 0,
+    unanswered: row.unanswered ?? 0,
     probed: row.probed ?? false,
     again: row.again,
     ageMs: row.age_ms,

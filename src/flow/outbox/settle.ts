@@ -21,8 +21,8 @@ export type Settled =
   | { to: 'delivered'; confirmed: boolean; heldForApproval: boolean; answer?: { id: string } }
   | { to: 'superseded' }
   | { to: 'dead'; class: DeadClass }
-  /** `attempt` 0: waiting for a limit, a token or a hold is not an attempt. */
-  | { to: 'pending'; inMs: number; attempt: 0 | 1; ambiguous: boolean; move?: Move }
+  /** `attempt` 0: waiting for a limit, a token or a hold is not an attempt, and does not age it unless it `ages`. */
+  | { to: 'pending'; inMs: number; attempt: 0 | 1; ambiguous: boolean; move?: Move; ages?: boolean }
 
 /** Goes on in the bucket of another method: to be probed, or back to be created, since nothing of it is there. */
 export interface Move {
@@ -42,6 +42,8 @@ export interface LastError {
   tokens_refused?: number
   /** How often Feishu was asked whether the attempt before took effect. */
   looks?: number
+  /** Of these, those in a row that got no answer. */
+  unanswered?: number
   /** A probe has shown that the set is not there. */
   probed?: boolean
 }
@@ -105,7 +107,7 @@ const updateSql = `
     due_at = CASE WHEN s.state = 'pending' AND o.state IS DISTINCT FROM 'canceled' THEN now() + s.in_ms * interval '1 ms' END,
     settled_at = CASE WHEN s.state = 'pending' AND o.state IS DISTINCT FROM 'canceled' THEN NULL ELSE now() END,
     attempts = d.attempts + s.attempt,
-    waited_ms = d.waited_ms + CASE WHEN s.attempt = 0 AND d.first_attempt_at IS NOT NULL THEN s.in_ms::bigint ELSE 0 END,
+    waited_ms = d.waited_ms + CASE WHEN s.attempt = 0 AND NOT s.ages AND d.first_attempt_at IS NOT NULL THEN s.in_ms::bigint ELSE 0 END,
     ambiguous = (d.ambiguous AND NOT s.clears) OR s.ambiguous,
     bucket_id = CASE WHEN s.move_to IS NULL THEN d.bucket_id ELSE
       (SELECT b.id FROM buckets b WHERE b.app_id = d.app_id AND b.tenant_key = d.tenant_key AND b.api = s.move_to) END,
@@ -118,9 +120,9 @@ const updateSql = `
       WHEN d.last_call_at > now() - interval '61 s' THEN d.recent_calls + 1 ELSE 1 END,
     last_call_at = CASE WHEN s.call_ms_ago IS NULL THEN d.last_call_at ELSE now() - s.call_ms_ago * interval '1 ms' END
   FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::float8[], $6::int[], $7::bool[], $8::bool[], $9::text[],
-      $10::jsonb[], $11::float8[], $12::text[], $13::bool[])
+      $10::jsonb[], $11::float8[], $12::text[], $13::bool[], $14::bool[])
     AS s (id, fence, background_check_id, state, in_ms, attempt, ambiguous, confirmed, dead_class, last_error, call_ms_ago,
-      move_to, clears)
+      move_to, clears, ages)
   LEFT JOIN orders o ON o.background_check_id = s.background_check_id
   WHERE d.id = s.id AND d.fence = s.fence AND d.state = 'sending'
   RETURNING d.id, d.fence, d.lane, d.api, d.state, d.app_id, d.tenant_key, d.bucket_id, d.background_check_id, d.stage_id,
@@ -145,6 +147,7 @@ async function update(sql: Sql, all: readonly Settlement[]): Promise<SettledRow[
       all.map((each) => each.callMsAgo),
       all.map((each) => moveOf(each)?.toBucketOf ?? null),
       all.map((each) => moveOf(each)?.clears ?? false),
+      all.map((each) => each.to === 'pending' && (each.ages ?? false)),
     ],
   })
   return updated.rows

@@ -50,10 +50,7 @@ export function startSweeper(options: SweeperOptions): Loop {
       }
       const sweep = await claimSweep(database.pool, apps, 2 * options.timeoutMs + settleMs)
       if (sweep === null) return terms.scanMs
-      const { outcome, turn } = await takeTurn(options, sweep).catch((failure: unknown) =>
-        notKept(options, sweep, failure),
-      )
-      await endTurn(database.pool, sweep, turn)
+      const { outcome, turn } = await takeWholeTurn(options, sweep)
       report(options, sweep, outcome, turn)
       return 0
     },
@@ -63,6 +60,23 @@ export function startSweeper(options: SweeperOptions): Loop {
 interface Taken {
   outcome: SweepOutcome
   turn: Turn
+}
+
+/**
+ * An answer with values that PostgreSQL does not take must not hold the sweep until its lease ends, again and again, with
+ * nothing to see.
+ */
+async function takeWholeTurn(options: SweeperOptions, sweep: ClaimedSweep): Promise<Taken> {
+  const end = async (taken: Taken) => {
+    await endTurn(options.database.pool, sweep, taken.turn)
+    return taken
+  }
+  try {
+    return await end(await takeTurn(options, sweep))
+  } catch (failure) {
+    if (!isOfValues(failure)) throw failure
+    return end(noAnswer(options, sweep, 'Feishu answered something that cannot be written down', null))
+  }
 }
 
 function takeTurn(options: SweeperOptions, sweep: ClaimedSweep): Promise<Taken> {
@@ -190,15 +204,6 @@ function noAnswer(
 ): Taken {
   const backoffMs = Math.min(terms.everyMs, terms.retryMs * 2 ** Math.min(failures, 16)) * (0.75 + random() / 2)
   return { outcome: 'no_answer', turn: { inMs: Math.max(atLeastMs, backoffMs), progress, error } }
-}
-
-/**
- * An answer with values that PostgreSQL does not take must not hold the sweep until its lease ends, again and again, with
- * nothing to see.
- */
-function notKept(options: SweeperOptions, sweep: ClaimedSweep, failure: unknown): Taken {
-  if (!isOfValues(failure)) throw failure
-  return noAnswer(options, sweep, 'Feishu answered something that cannot be written down', null)
 }
 
 function report({ log, onTurn }: SweeperOptions, sweep: ClaimedSweep, outcome: SweepOutcome, turn: Turn): void {

@@ -99,7 +99,7 @@ export function createAttempts(bucket: Bucket, options: AttemptOptions): Attempt
       const line = { event: 'feishu.look', ...idsForLog(bucket, claim), look: claim.looks + 1, seen }
       options.log.info(line, 'looked whether an attempt took effect')
       if (seen === 'token_refused') await evict(bucket, options, token)
-      await options.settle({ ...idsOf(claim), callMsAgo: null, ...afterLook(seen, claim.looks, lookAfterMs) })
+      await options.settle({ ...idsOf(claim), callMsAgo: null, ...afterLook(seen, claim, lookAfterMs, options.retry) })
     },
   }
 }

@@ -136,6 +136,11 @@ function mayBeTaken(claim: Claim, reply: FeishuReply): boolean {
   return claim.again && claim.ambiguous && reply.kind === 'answer' && reply.code === orderClosed
 }
 
+/** Past this age a delivery is dead. */
+export function maxAgeOf({ maxAgeMs }: Pick<RetryTerms, 'maxAgeMs'>, othersWait: boolean): number {
+  return othersWait ? maxAgeMs / partForHeads : maxAgeMs
+}
+
 function moved(settled: Settled, move: Move): Settled {
   return settled.to === 'pending' ? { ...settled, move } : settled
 }
@@ -166,7 +171,7 @@ function laterOrDead(
     maxMs,
     random,
     ageMs: claim.ageMs,
-    maxAgeMs: claim.othersWait ? maxAgeMs / partForHeads : maxAgeMs,
+    maxAgeMs: maxAgeOf({ maxAgeMs }, claim.othersWait),
   })
   if (delayMs !== null) return { to: 'pending', inMs: Math.max(delayMs, minDelayMs), attempt: 1, ambiguous }
   const expired = settleExpired({

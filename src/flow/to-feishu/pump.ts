@@ -130,7 +130,7 @@ export class Pump {
     let unused = await places.take(room)
     const occupy = () => {
       unused -= 1
-      return () => places.giveBack(1)
+      return places.begin()
     }
     try {
       return this.#stopped.signal.aborted ? null : await this.#send(unused, occupy)

@@ -37,8 +37,8 @@ const earlyMs = 3
 const leaseMs = 20_000
 const renewMs = 5000
 const mostPumps = 500
-/** Calls under way for one app, whose host may be another one's than the next app's. */
-const mostCalls = 512
+/** Calls under way for one app, whose host may be another one's than the next app's; slow ones have room of their own. */
+const placesTerms = { most: 512, mostSlow: 4096, slowAfterMs: 1000 }
 const largestSettlement = 200
 /** Calls that were sent together are answered within so much, and are then settled in one transaction. */
 const settleGatherMs = 5
@@ -76,7 +76,7 @@ export function startPumps(options: PumpsOptions): Pumps {
   }
 
   const placesFor = (appId: string) => {
-    const places = placesOf.get(appId) ?? createPlaces(mostCalls)
+    const places = placesOf.get(appId) ?? createPlaces(placesTerms)
     placesOf.set(appId, places)
     return places
   }
