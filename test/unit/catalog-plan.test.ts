@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { afterDelivered, afterLost, type Known, nothingKnown } from '../../src/flow/catalog/known.js'
+import { afterDelivered, afterLost, afterRefused, type Known, nothingKnown } from '../../src/flow/catalog/known.js'
 import { planCatalog } from '../../src/flow/catalog/plan.js'
 import { propose } from '../../src/flow/catalog/propose.js'
 import { readRelabeling } from '../../src/flow/catalog/relabel.js'
@@ -47,6 +47,15 @@ describe('packages', () => {
         body: { account_id: accountId, package_list: wanted.packages, additional_item_list: [pkg('x')] },
       },
     ])
+  })
+
+  test('are named again after an update without a clear answer, also when the next update was refused', () => {
+    const first = catalogOf(['a', 'b'])
+    const held = holding(first)
+    const [update] = callsOf(held, { ...first, packages: [pkg('a'), { ...pkg('b'), name: 'other' }] })
+    if (update === undefined) throw new Error('no update')
+    const unclear = afterRefused(afterLost(held, update), update)
+    expect(apisOf(unclear, first)).toEqual(['packages.batch_update'])
   })
 
   test('come before others go, and those go with their items in one call', () => {

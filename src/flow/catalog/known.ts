@@ -50,8 +50,12 @@ export function afterLost(known: Known, call: CatalogCall): Known {
   return { ...known, doubts }
 }
 
-/** A call is dead and took no effect, nor did an earlier one of the same. */
+/**
+ * A call is dead and took no effect, nor did an earlier one of the same: creates and deletes are asked about before they
+ * are made again. An update is just made again, and says nothing about an earlier one.
+ */
 export function afterRefused(known: Known, call: CatalogCall): Known {
+  if (call.api.endsWith('.batch_update')) return known
   // A whole set that is refused where creates were thought to replace: what showed that had another reason.
   const appends = call.api === 'packages.create' && known.appends === false ? null : known.appends
   return { ...settled(known, call), appends }
