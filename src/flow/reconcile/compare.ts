@@ -66,7 +66,7 @@ export function compareOrder(order: OurOrder, theirs: FeishuOrder, certain: bool
   const turn = judgesOrder ? turnOf(ours, theirs, confirm) : null
   const judgesResult = judgesOrder && turn === null && ours.opaque === undefined
   const ofOrder = judgesResult ? differenceOf(ours, theirs, confirm) : null
-  const again = turn === null ? revivable(ours, theirs, missing) : null
+  const again = turn === null ? revivable(order, theirs, missing) : null
   return {
     confirm,
     turn,
