@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openOtherBody } from '../../src/flow/outbox/bodies.js'
-import type { Settled } from '../../src/flow/outbox/settle.js'
+import type { Settled } from '../../src/flow/outbox/settlement.js'
 import type { Question, ReadReply } from '../../src/flow/to-feishu/reads.js'
 import { dead, delivered } from '../support/lane-room.js'
 import { settleDue } from '../support/settle-due.js'

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { sealBody } from '../../src/flow/outbox/bodies.js'
 import type { Claim } from '../../src/flow/outbox/claim.js'
-import type { Settlement } from '../../src/flow/outbox/settle.js'
+import type { Settlement } from '../../src/flow/outbox/settlement.js'
 import { type AttemptOptions, createAttempts } from '../../src/flow/to-feishu/attempt.js'
 import type { FeishuReply } from '../../src/flow/to-feishu/reply.js'
 import { createDataKey } from '../../src/platform/crypto/data-key.js'

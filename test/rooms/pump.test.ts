@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import { sealBody } from '../../src/flow/outbox/bodies.js'
-import type { Settlement } from '../../src/flow/outbox/settle.js'
+import type { Settlement } from '../../src/flow/outbox/settlement.js'
 import type { Slot } from '../../src/flow/to-feishu/limiter/limiter.js'
 import { createPlaces } from '../../src/flow/to-feishu/places.js'
 import { Pump, type PumpOptions } from '../../src/flow/to-feishu/pump.js'

@@ -1,6 +1,7 @@
 import { type Claim, claimHeads } from '../../src/flow/outbox/claim.js'
 import type { Keepers } from '../../src/flow/outbox/keepers.js'
-import { type Settled, type Settlement, settleDeliveries } from '../../src/flow/outbox/settle.js'
+import { settleDeliveries } from '../../src/flow/outbox/settle.js'
+import type { Settled, Settlement } from '../../src/flow/outbox/settlement.js'
 import type { Sealer } from '../../src/platform/crypto/sealer.js'
 import type { Database } from '../../src/platform/database/database.js'
 

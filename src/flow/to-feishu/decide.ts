@@ -1,6 +1,6 @@
 import { probes } from '../map.js'
 import type { Claim } from '../outbox/claim.js'
-import type { LastError, Move, Settled } from '../outbox/settle.js'
+import type { LastError, Move, Settled } from '../outbox/settlement.js'
 import type { FeishuApi } from './apis.js'
 import { type Outcome, type Settling, settle, settleExpired, settleProbe } from './outcomes.js'
 import type { FeishuReply } from './reply.js'

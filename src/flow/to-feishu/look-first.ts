@@ -1,5 +1,5 @@
 import type { Claim } from '../outbox/claim.js'
-import type { Settlement } from '../outbox/settle.js'
+import type { Settlement } from '../outbox/settlement.js'
 import { type Decision, maxAgeOf, type RetryTerms } from './decide.js'
 import type { Seen } from './look-up.js'
 import { backoffCeilingMs } from './retry.js'

@@ -1,6 +1,6 @@
 import type { Bucket } from '../outbox/buckets.js'
 import { type Claim, claimHeads } from '../outbox/claim.js'
-import type { Settlement } from '../outbox/settle.js'
+import type { Settlement } from '../outbox/settlement.js'
 import { type AttemptOptions, type Attempts, createAttempts, idsOf } from './attempt.js'
 import { hold } from './holds.js'
 import type { RateWindow, Slot } from './limiter/limiter.js'

@@ -1,7 +1,7 @@
 import { probes } from '../map.js'
 import type { Bucket } from '../outbox/buckets.js'
 import type { Claim } from '../outbox/claim.js'
-import type { Settlement } from '../outbox/settle.js'
+import type { Settlement } from '../outbox/settlement.js'
 import { type Attempts, idsOf } from './attempt.js'
 
 /** What was erased or canceled while it waited is not sent, nor what no key opens. Answers what is left to send. */

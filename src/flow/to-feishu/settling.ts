@@ -3,8 +3,9 @@ import { SealError } from '../../platform/crypto/sealer.js'
 import type { Database } from '../../platform/database/database.js'
 import { isOfValues } from '../../platform/database/of-values.js'
 import type { Logger } from '../../platform/logger.js'
-import { type SettledDelivery, type Settlement, settleDeliveries } from '../outbox/settle.js'
+import { type SettledDelivery, settleDeliveries } from '../outbox/settle.js'
 import type { OtherParts } from '../outbox/settle-other.js'
+import type { Settlement } from '../outbox/settlement.js'
 
 export interface SettlingOptions extends OtherParts {
   database: Database
