@@ -18,6 +18,13 @@ export interface Config {
   dataDir: string
   apiKeys: readonly ApiKey[]
   encryptionKeys: readonly EncryptionKey[]
+  /** Where Feishu gets reports from; `publicUrl` is there when they are proxied. */
+  reportLinks: { mode: 'passthrough' | 'proxy'; ttlMs: number; publicUrl?: string }
+  retentionDays: number
+  orderStaleDays: number
+  /** A bot in a Feishu group. */
+  alerts?: { url: string; secret?: string }
+  timeZone: string
   stopTimeoutMs: number
   autoMigrate: boolean
   databaseUrl?: string
@@ -79,6 +86,12 @@ export function readConfig(
   if (env.NODE_ENV === 'production' && values.BGC_ENCRYPTION_KEYS?.length === 0) {
     complain(`BGC_ENCRYPTION_KEYS: required ${variables.BGC_ENCRYPTION_KEYS.required}`)
   }
+  if (values.BGC_REPORT_LINKS === 'proxy' && unset.has('BGC_PUBLIC_URL')) {
+    complain('BGC_PUBLIC_URL: required when BGC_REPORT_LINKS=proxy')
+  }
+  if (unset.has('BGC_ALERT_WEBHOOK_URL') && !unset.has('BGC_ALERT_WEBHOOK_SECRET')) {
+    complain('BGC_ALERT_WEBHOOK_SECRET: expected BGC_ALERT_WEBHOOK_URL beside it')
+  }
   for (const [least, most] of pairs) {
     if (values[least] > values[most]) complain(`${least}: expected no more than ${most}`)
   }
@@ -104,6 +117,8 @@ export function readDatabaseConfig(
     ...(values.DATABASE_URL !== undefined && { databaseUrl: values.DATABASE_URL }),
   }
 }
+
+const hour = 3_600_000
 
 /** The first of each pair may not be greater than the second. A value that was refused before is not compared. */
 const pairs = [
@@ -227,6 +242,15 @@ function toConfig(
     dataDir: values.BGC_DATA_DIR,
     apiKeys: values.BGC_API_KEYS,
     encryptionKeys: values.BGC_ENCRYPTION_KEYS,
+    reportLinks: {
+      mode: values.BGC_REPORT_LINKS,
+      ttlMs: values.BGC_REPORT_LINK_TTL_HOURS * hour,
+      ...(values.BGC_PUBLIC_URL !== undefined && { publicUrl: values.BGC_PUBLIC_URL }),
+    },
+    retentionDays: values.BGC_RETENTION_DAYS,
+    orderStaleDays: values.BGC_ORDER_STALE_DAYS,
+    ...toAlerts(values),
+    timeZone: values.BGC_TIME_ZONE,
     stopTimeoutMs: values.BGC_STOP_TIMEOUT_MS,
     autoMigrate: values.BGC_AUTO_MIGRATE,
     ...(values.DATABASE_URL !== undefined && { databaseUrl: values.DATABASE_URL }),
@@ -255,4 +279,8 @@ function toConfig(
     },
     proxy,
   }
+}
+
+function toAlerts({ BGC_ALERT_WEBHOOK_URL: url, BGC_ALERT_WEBHOOK_SECRET: secret }: Values): Pick<Config, 'alerts'> {
+  return url === undefined ? {} : { alerts: { url, ...(secret !== undefined && { secret }) } }
 }

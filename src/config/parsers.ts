@@ -121,6 +121,15 @@ function readApiKey(entry: string): ApiKey | string {
     : `expected scopes out of ${scopes.join(', ')}`
 }
 
+/** A name of the IANA time zone database, as this Node.js knows them. */
+export const timeZone = z.string().transform((value, ctx) => {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: value }).resolvedOptions().timeZone
+  } catch {
+    return refuse(ctx, 'expected a time zone like Asia/Shanghai')
+  }
+})
+
 export interface EncryptionKey {
   id: string
   key: Buffer

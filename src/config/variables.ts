@@ -12,6 +12,7 @@ import {
   port,
   rateWindows,
   text,
+  timeZone,
   url,
 } from './parsers.js'
 
@@ -81,6 +82,49 @@ export const variables = {
     about:
       'Keys that seal personal data in the database: `id:base64-of-32-bytes`, comma-separated; the first encrypts, all decrypt. `openssl rand -base64 32` makes one.',
     example: 'k1:replace-with-base64-of-32-bytes',
+  },
+  BGC_PUBLIC_URL: {
+    parse: baseUrl,
+    about: 'Public base URL of this service, for links to reports; required when BGC_REPORT_LINKS=proxy.',
+    example: 'https://bgc.example.com',
+  },
+  BGC_REPORT_LINKS: {
+    parse: oneOf(['passthrough', 'proxy']),
+    fallback: 'passthrough',
+    about:
+      "What Feishu gets for a report: `passthrough`: the vendor's own link; `proxy`: a link below /reports/ of this service, which streams the vendor's file.",
+  },
+  BGC_REPORT_LINK_TTL_HOURS: {
+    parse: count(1, 87_600),
+    fallback: '720',
+    about: 'How long a link below /reports/ can be used after it was sent, in hours.',
+  },
+  BGC_RETENTION_DAYS: {
+    parse: count(1, 36_500),
+    fallback: '180',
+    about: 'Personal data of orders that ended, or did not change, this many days ago is erased.',
+  },
+  BGC_ORDER_STALE_DAYS: {
+    parse: count(1, 3650),
+    fallback: '7',
+    about: 'An open order without a change for this many days is flagged `stale`.',
+  },
+  BGC_ALERT_WEBHOOK_URL: {
+    parse: url('http:', 'https:'),
+    secret: true,
+    about: 'Webhook of a bot in a Feishu group, which gets alerts and a daily digest, without personal data.',
+    example: 'https://open.feishu.cn/open-apis/bot/v2/hook/xxxxxxxx',
+  },
+  BGC_ALERT_WEBHOOK_SECRET: {
+    parse: text,
+    secret: true,
+    about: 'Secret that the bot checks signatures with, where it is set up so.',
+    example: 'replace-me',
+  },
+  BGC_TIME_ZONE: {
+    parse: timeZone,
+    fallback: 'Asia/Shanghai',
+    about: 'Time zone of the console and of digests. The API speaks UTC.',
   },
   BGC_STOP_TIMEOUT_MS: {
     parse: milliseconds(0, 600_000),

@@ -1,3 +1,4 @@
+import { createHmac, hkdfSync } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createDataKey, openDataKey, openJson, sealJson } from '../../src/platform/crypto/data-key.js'
@@ -64,6 +65,25 @@ describe('what is sealed', () => {
 
   test.each(['', '01', '0102', '01026b31', '02aabb', 'ff'])('%s is of no known form', (hex) => {
     expect(() => createSealer([one]).open(Buffer.from(hex, 'hex'), 'x')).toThrow(SealError)
+  })
+})
+
+describe('a keyed hash', () => {
+  test('is the HMAC under a key derived for its purpose, and older keys follow the first', () => {
+    const expected = (key: Buffer, purpose: string) =>
+      createHmac('sha256', Buffer.from(hkdfSync('sha256', key, '', `bgc-bridge:${purpose}`, 32)))
+        .update('x')
+        .digest()
+    expect(createSealer([two, one]).hashes('x', 'mail')).toEqual([
+      { keyId: 'k2', hash: expected(two.key, 'mail') },
+      { keyId: 'k1', hash: expected(one.key, 'mail') },
+      { keyId: '', hash: expected(Buffer.alloc(32), 'mail') },
+    ])
+  })
+
+  test('differs by purpose', () => {
+    const [mail, phone] = ['mail', 'phone'].map((purpose) => createSealer([one]).hashes('x', purpose)[0]?.hash)
+    expect(mail?.equals(phone ?? Buffer.alloc(0))).toBe(false)
   })
 })
 

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 
 /**
  * Seals personal data before it reaches the database: AES-256-GCM, the row it belongs to as associated data, so that
@@ -12,6 +12,17 @@ export interface Sealer {
   seal(plain: Buffer, context: string): Buffer
   /** Throws a SealError when the key is not known or the value was changed or moved. */
   open(sealed: Buffer, context: string): Buffer
+  /**
+   * Keyed hashes of a value, to find it again without keeping it: under the key that seals first, then under every
+   * other one that opens. The id of no key is empty.
+   */
+  hashes(value: string, purpose: string): KeyedHash[]
+}
+
+/** HMAC-SHA-256 under a key that is derived (HKDF) from an encryption key for one purpose. */
+export interface KeyedHash {
+  keyId: string
+  hash: Buffer
 }
 
 export class SealError extends Error {
@@ -27,12 +38,22 @@ const tagBytes = 16
 export function createSealer(keys: readonly { id: string; key: Buffer }[], opensPlain = true): Sealer {
   const first = keys[0]
   const byId = new Map(keys.map(({ id, key }) => [id, key]))
+  const hashKeys = opensPlain ? [...keys, noKey] : keys
   return {
     seal: (plain, context) =>
       first === undefined ? Buffer.concat([Buffer.of(plainForm), plain]) : sealWith(first, plain, context),
     open: (sealed, context) =>
       opensPlain && sealed[0] === plainForm ? sealed.subarray(1) : openWith(byId, sealed, context),
+    hashes: (value, purpose) => hashKeys.map(({ id, key }) => ({ keyId: id, hash: hashWith(key, value, purpose) })),
   }
+}
+
+/** What hashes are made with where values stay plain. */
+const noKey = { id: '', key: Buffer.alloc(32) }
+
+function hashWith(key: Buffer, value: string, purpose: string): Buffer {
+  const derived = Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), `bgc-bridge:${purpose}`, 32))
+  return createHmac('sha256', derived).update(value).digest()
 }
 
 function sealWith({ id, key }: { id: string; key: Buffer }, plain: Buffer, context: string): Buffer {
