@@ -189,3 +189,16 @@ test('the app of a tenant is the one that it bound or installed, else the one th
   expect(await ask('tk_a')).toEqual({ kind: 'app', appId: 'cli_b' })
   expect(await ask('tk_b')).toEqual({ kind: 'unknown' })
 })
+
+test('an entry that cannot be read is counted and told once, and the cursor goes on', async () => {
+  await bind('cli_a', 'tk_a')
+  const unreadable = [{ id: '302', complaint: 'state: expected number, got string' }]
+  const pageTo = (cursor: string) => ok({ expired: false, agreements: [agreement], unreadable, cursor, hasMore: false })
+  const seen = follow([pageTo('c-1'), pageTo('c-2')])
+  await eventually(cursor).toBe('c-2')
+  expect(seen.outcomes).toEqual(['put', 'unreadable', 'unchanged', 'unreadable'])
+  expect(await lying()).toHaveLength(1)
+  const told = ground.lines.filter((line) => line.includes('agreements.passed_over'))
+  expect(told).toHaveLength(1)
+  expect(told[0]).toContain('"complaint":"state: expected number, got string"')
+})

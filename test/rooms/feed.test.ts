@@ -2,7 +2,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { startFeed } from '../../src/flow/orders/feed.js'
 import { pollNow } from '../../src/flow/orders/nudge.js'
 import { startPoller } from '../../src/flow/orders/poll.js'
-import type { VendorOrder } from '../../src/flow/vendor/adapter.js'
+import { recordVendorOrder } from '../../src/flow/orders/record.js'
+import type { ChangedOrders, VendorAnswer, VendorOrder } from '../../src/flow/vendor/adapter.js'
 import type { Started } from '../../src/platform/lifetime.js'
 import { eventually } from '../support/eventually.js'
 import { lanesOn } from '../support/lane-room.js'
@@ -100,6 +101,18 @@ test('a poll that read an older state and settles behind the feed undoes nothing
   ])
 })
 
+test('a page of the feed that is older than what a poll wrote down undoes nothing, and a poll has to say again', async () => {
+  const id = await placeToPoll()
+  const newer = saidOf(id, saying('completed', [stage('a'), stage('b'), stage('c')]))
+  const { database, sealer } = ground
+  await database.transaction((sql) => recordVendorOrder(sql, sealer, id, newer, Date.now(), async () => true))
+  const written = await lanes.rows(id)
+  follow([saidOf(id, saying('in_progress', [stage('a')]))])
+  await eventually(() => count(database, `vendor_feeds WHERE cursor = 'c-1'`)).toBe(1)
+  expect(await lanes.rows(id)).toEqual(written)
+  expect(await count(database, 'poll_schedule WHERE background_check_id = $1 AND due_at <= now()', [id])).toBe(1)
+})
+
 /** Lets settlements queue up for an order's lane: `waiting` settles when so many stand there. */
 async function whileLaneIsHeld(
   id: string,
@@ -122,3 +135,97 @@ async function whileLaneIsHeld(
   await client.query('COMMIT')
   client.release()
 }
+
+/** A process that follows a feed which answers so, whatever the cursor; what it told of the feed as a whole. */
+function followAnswers(answer: (cursor: string | null) => VendorAnswer<ChangedOrders>) {
+  const seen = { cursors: [] as Array<string | null>, broken: [] as string[], found: 0, failures: [] as string[] }
+  const vendor = scriptedVendor()
+  vendor.changes = async (cursor) => {
+    seen.cursors.push(cursor)
+    return answer(cursor)
+  }
+  const { database, sealer, log } = ground
+  const feed = startFeed({
+    database,
+    sealer,
+    vendor,
+    log,
+    terms,
+    isOffered: () => true,
+    onReady,
+    onBroken: async (reason) => void seen.broken.push(`${reason}, at call ${seen.cursors.length}`),
+    onFound: async () => {
+      seen.found += 1
+    },
+    onFailure: (name) => void seen.failures.push(name),
+  })
+  started.push(feed)
+  return { seen, feed }
+}
+
+test('an entry that cannot be read harms only itself: the cursor goes on, and its order is polled by itself', async () => {
+  const [first, odd] = [await placeToPoll(), await placeToPoll()]
+  const { seen } = followAnswers((cursor) =>
+    ok({
+      expired: false,
+      orders: cursor === null ? [saidOf(first, saying('in_progress', [stage('a')]))] : [],
+      unreadable:
+        cursor === null
+          ? [
+              { id: `V-${odd}`, complaint: 'status: expected one of' },
+              { id: null, complaint: 'order_id: expected string, got null' },
+            ]
+          : [],
+      cursor: 'c-1',
+      hasMore: false,
+    }),
+  )
+  await eventually(() => count(ground.database, `vendor_feeds WHERE cursor = 'c-1'`)).toBe(1)
+  expect(await lanes.rows(first)).toHaveLength(1)
+  const due = 'poll_schedule WHERE background_check_id = $1 AND due_at <= now()'
+  expect(await count(ground.database, due, [odd])).toBe(1)
+  expect(seen.failures).toEqual(['feed-order', 'feed-order'])
+  const told = ground.lines.filter((line) => line.includes('feed.order_unreadable'))
+  expect(told).toHaveLength(2)
+  expect(told[0]).toContain(`V-${odd}`)
+})
+
+test('pages that lead round in a circle are not followed for ever: orders are polled, and the feed is told to be lost', async () => {
+  const id = await placeToPoll()
+  const next: Record<string, string> = { '': 'a', a: 'b', b: 'c', c: 'a' }
+  const { seen, feed } = followAnswers((cursor) =>
+    ok({ expired: false, orders: [], cursor: next[cursor ?? ''] ?? 'end', hasMore: true }),
+  )
+  await eventually(() => seen.broken).toEqual([expect.stringContaining('has_more is true')])
+  // Once round, and then the page that closes the circle, each time after a pause.
+  expect(seen.cursors.slice(0, 8)).toEqual([null, 'a', 'b', 'c', 'c', 'c', 'c', 'c'])
+  const soon = `poll_schedule WHERE background_check_id = $1 AND due_at < now() + interval '1 minute'`
+  expect(await count(ground.database, soon, [id])).toBe(1)
+  expect(feed.isFollowed()).toBe(false)
+  next['c'] = 'd'
+  next['d'] = 'e'
+  await eventually(() => seen.found).toBe(2)
+})
+
+test('a feed is asked no sooner than the vendor said', async () => {
+  const { seen } = followAnswers(() => ({
+    kind: 'retry',
+    message: 'GET /orders?changed_after=… answered 503',
+    status: 503,
+    retryAfterMs: 3_600_000,
+    ambiguous: false,
+  }))
+  await eventually(() => seen.cursors).toEqual([null])
+  for (let i = 0; i < 20; i += 1) {
+    for (const each of started) if ('wake' in each) (each as { wake: () => void }).wake()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await count(ground.database, 'vendor_feeds')
+  expect(seen.cursors).toEqual([null])
+})
+
+test('a vendor that cannot be called is no broken feed: its breaker says so', async () => {
+  const lost = { kind: 'retry', message: 'no connection', ambiguous: false } as const
+  const { seen } = followAnswers(() => (seen.cursors.length < 9 ? lost : { ...lost, status: 500 }))
+  await eventually(() => seen.broken).toEqual(['no connection, at call 9'])
+})

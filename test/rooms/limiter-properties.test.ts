@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Grant, KnownUse, Lost, Slot, SlotReturn } from '../../src/flow/to-feishu/limiter/limiter.js'
+import type { Grant, KnownUse, Lost, Slot, SlotReturn } from '../../src/platform/limiter/limiter.js'
 import {
   asGranted,
   memoryStore,

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Limiter } from '../../src/flow/to-feishu/limiter/limiter.js'
-import { redisLimiter } from '../../src/flow/to-feishu/limiter/redis.js'
-import { take } from '../../src/flow/to-feishu/limiter/redis-scripts.js'
+import type { Limiter } from '../../src/platform/limiter/limiter.js'
+import { redisLimiter } from '../../src/platform/limiter/redis.js'
+import { take } from '../../src/platform/limiter/redis-scripts.js'
 import { asGranted, asLost, mostWithin, names, openBucket, terms } from '../support/limiter.js'
 import { type StartedRedis, startRedis } from '../support/redis.js'
 

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { isFresh, type Limiter, type Slot } from '../../src/flow/to-feishu/limiter/limiter.js'
+import { isFresh, type Limiter, type Slot } from '../../src/platform/limiter/limiter.js'
 import { asGranted, asLost, memoryStore, names, openBucket, redisStore, type Store, terms } from '../support/limiter.js'
 import { type StartedRedis, startRedis } from '../support/redis.js'
 

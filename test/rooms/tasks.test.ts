@@ -1,10 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createBinding } from '../../src/flow/accounts/bind.js'
+import { createBinding, giveUpBinding } from '../../src/flow/accounts/bind.js'
 import { lockAccount, registerAccount } from '../../src/flow/accounts/register.js'
-import { createCanceling } from '../../src/flow/orders/cancel-at-vendor.js'
+import { createCanceling, giveUpCanceling } from '../../src/flow/orders/cancel-at-vendor.js'
+import { giveUpPlacing } from '../../src/flow/orders/fail.js'
 import { createPlacing } from '../../src/flow/orders/place.js'
-import { createResending } from '../../src/flow/orders/resend.js'
+import { placeAgain } from '../../src/flow/orders/place-again.js'
+import { createResending, giveUpResending } from '../../src/flow/orders/resend.js'
 import { startTaskWorker } from '../../src/flow/orders/tasks.js'
+import type { VendorAnswer } from '../../src/flow/vendor/adapter.js'
 import type { Loop } from '../../src/platform/loop.js'
 import { eventually } from '../support/eventually.js'
 import { lanesOn, origin } from '../support/lane-room.js'
@@ -45,7 +48,7 @@ afterEach(async () => {
   workers = []
 })
 
-function work(adapter: ScriptedVendor = vendor, concurrency = 8): Loop {
+function work(adapter: ScriptedVendor = vendor, concurrency = 8, timeoutMs = 0): Loop {
   const common = { database: ground.database, sealer: ground.sealer, vendor: adapter, log: ground.log, random: () => 0 }
   const nothing = () => undefined
   const worker = startTaskWorker({
@@ -55,10 +58,11 @@ function work(adapter: ScriptedVendor = vendor, concurrency = 8): Loop {
     leaseMs: 600_000,
     run: {
       bind: createBinding(common),
-      place: createPlacing({ ...common, onPlaced: nothing, onCancelWanted: nothing }),
+      place: createPlacing({ ...common, timeoutMs, onPlaced: nothing, onCancelWanted: nothing }),
       cancel: createCanceling(common),
       resend: createResending({ ...common, onReady: nothing }),
     },
+    giveUp: { bind: giveUpBinding, place: giveUpPlacing, cancel: giveUpCanceling, resend: giveUpResending },
   })
   workers.push(worker)
   return worker
@@ -440,5 +444,106 @@ describe('turns', () => {
     await eventually(() => vendor.calls.map((call) => call.about)).toContain(next)
     all.open()
     await hastened(worker, () => count(ground.database, 'vendor_tasks')).toBe(0)
+  })
+})
+
+describe('a task whose code throws', () => {
+  const bug = () => Promise.reject(new TypeError('a bug of ours'))
+  /** A place where something throws, a number of times. */
+  const throwing = (verb: string, times: number, ...then: VendorAnswer<unknown>[]) =>
+    vendor.script(verb, ...Array.from({ length: times }, () => bug), ...then)
+  const crashesOf = async (subject: string) =>
+    (
+      await ground.database.pool.query<{ crashes: number; last_error: string | null; wait: boolean }>(
+        `SELECT crashes, last_error, due_at > now() AS wait FROM vendor_tasks WHERE subject = $1`,
+        [subject],
+      )
+    ).rows[0]
+
+  test('is put off, counted, and looked up before it is placed again', async () => {
+    const id = await lanes.receive()
+    throwing('place', 2, ok({ orderId: 'V-1' }))
+    vendor.script('find', ok(null))
+    const worker = work()
+    await eventually(() => crashesOf(`order:${id}`)).toEqual({ crashes: 1, last_error: expect.any(String), wait: true })
+    expect(await taskOf(`order:${id}`)).toMatchObject({ claimed: false, ambiguous_at: expect.any(Date) })
+    await hastened(worker, () => orderOf(id)).toMatchObject({ state: 'ordered' })
+    expect(vendor.verbs()).toEqual(['place', 'find', 'place', 'find', 'place'])
+  })
+
+  test('ten times is given up: the order has failed by our own fault, and can be placed again', async () => {
+    const id = await lanes.receive()
+    throwing('place', 10, ok({ orderId: 'V-1' }))
+    vendor.script('find', ok(null))
+    const worker = work()
+    await hastened(worker, () => orderOf(id)).toMatchObject({ state: 'failed', failure: { class: 'ours' } })
+    expect(await taskOf(`order:${id}`)).toBeUndefined()
+    expect(await kindsOf(id)).toEqual(['received', 'place_given_up'])
+    expect(vendor.verbs().filter((verb) => verb === 'place')).toHaveLength(10)
+    await ground.database.transaction((sql) => placeAgain(sql, id))
+    await hastened(worker, () => orderOf(id)).toMatchObject({ state: 'ordered', failure: null })
+  })
+
+  test('is not given up for what a database does that is away', async () => {
+    const id = await lanes.receive()
+    const away = () => Promise.reject(Object.assign(new Error('away'), { code: '57P01' }))
+    vendor.script('place', ...Array.from({ length: 12 }, () => away), ok({ orderId: 'V-1' }))
+    vendor.script('find', ok(null))
+    await hastened(work(), () => orderOf(id)).toMatchObject({ state: 'ordered' })
+  })
+
+  test('ten times leaves an account failed, and a cancel told to a person', async () => {
+    const bindable = {
+      accountId: freshId(),
+      tenantKey: origin.tenantKey,
+      accountName: 'A',
+      usageList: [1],
+      customFields: {},
+    }
+    await ground.database.transaction((sql) => registerAccount(sql, ground.sealer, origin, bindable))
+    throwing('bind', 10)
+    const canceled = await lanes.receive()
+    await ground.database.pool.query(`UPDATE orders SET vendor_order_id = 'V-7' WHERE background_check_id = $1`, [
+      canceled,
+    ])
+    await ground.database.pool.query(`UPDATE vendor_tasks SET action = 'cancel' WHERE subject = $1`, [
+      `order:${canceled}`,
+    ])
+    throwing('cancel', 10)
+    const worker = work()
+    await hastened(worker, () => count(ground.database, 'vendor_tasks')).toBe(0)
+    const account = await one<{ state: string; failure: { class: string } }>(
+      ground.database,
+      'SELECT state, failure FROM accounts WHERE account_id = $1',
+      [bindable.accountId],
+    )
+    expect(account).toMatchObject({ state: 'failed', failure: { class: 'ours' } })
+    expect(await kindsOf(canceled)).toContain('vendor_cancel_given_up')
+    const flagged = `orders WHERE background_check_id = $1 AND attention @> ARRAY['vendor_not_told']`
+    expect(await count(ground.database, flagged, [canceled])).toBe(1)
+  })
+})
+
+describe('an order whose answer was lost', () => {
+  test('is placed again only when a call that is still on its way would have arrived', async () => {
+    const id = await lanes.receive()
+    vendor.script('place', lost, ok({ orderId: 'V-1' }))
+    vendor.script('find', ok(null))
+    const worker = work(vendor, 8, 600_000)
+    await hastened(worker, () => vendor.verbs().filter((verb) => verb === 'find').length).toBeGreaterThan(2)
+    expect(vendor.verbs().filter((verb) => verb === 'place')).toHaveLength(1)
+    await ground.database.pool.query(`UPDATE vendor_tasks SET ambiguous_at = now() - interval '11 minutes'`)
+    await hastened(worker, () => orderOf(id)).toMatchObject({ state: 'ordered' })
+    expect(vendor.verbs().filter((verb) => verb === 'place')).toHaveLength(2)
+  })
+
+  test('that the vendor has twice keeps one of them, and a person is told of the other', async () => {
+    const id = await lanes.receive()
+    vendor.script('place', lost)
+    vendor.script('find', ok({ orderId: 'V-1', status: 'pending', stages: [], others: ['V-2'] }))
+    await hastened(work(), () => orderOf(id)).toMatchObject({ state: 'ordered', vendor_order_id: 'V-1' })
+    expect(await kindsOf(id)).toEqual(['received', 'placed', 'several_vendor_orders'])
+    const flagged = `orders WHERE background_check_id = $1 AND attention @> ARRAY['several_vendor_orders']`
+    expect(await count(ground.database, flagged, [id])).toBe(1)
   })
 })

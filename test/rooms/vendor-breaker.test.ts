@@ -28,7 +28,7 @@ it('opens after as many failures as it takes, one after another', () => {
 it('opens at once when it is misconfigured, and says why', () => {
   const { breaker } = at(7)
   breaker.failed('misconfigured', 'POST /orders answered 401')
-  expect(breaker.look()).toEqual({ state: 'open', since: 7, lastError: 'POST /orders answered 401' })
+  expect(breaker.look()).toEqual({ state: 'open', since: 7, openings: 1, lastError: 'POST /orders answered 401' })
 })
 
 it('keeps the reason that opened it while calls from before report', () => {
@@ -49,7 +49,7 @@ describe('when its time is over', () => {
 
   it('admits one call to see', () => {
     const { breaker } = halfOpen()
-    expect(breaker.look()).toEqual({ state: 'half_open', since: 1_000 })
+    expect(breaker.look()).toEqual({ state: 'half_open', since: 1_000, openings: 1 })
     expect(breaker.admit()).toEqual({ admitted: true })
     expect(breaker.admit()).toEqual({ admitted: false, retryInMs: 500 })
   })
@@ -137,4 +137,28 @@ it('always admits again, however long it was open', () => {
       expect(breaker.admit()).toEqual({ admitted: true })
     }),
   )
+})
+
+it('tells what it would answer without admitting anything', () => {
+  const { breaker, clock } = at(0)
+  expect(breaker.peek()).toEqual({ admitted: true })
+  breaker.failed('misconfigured')
+  expect(breaker.peek()).toMatchObject({ admitted: false })
+  clock.now = 60_000
+  expect(breaker.peek()).toEqual({ admitted: true })
+  expect(breaker.peek()).toEqual({ admitted: true })
+  expect(breaker.admit()).toEqual({ admitted: true })
+  expect(breaker.peek()).toMatchObject({ admitted: false })
+})
+
+it('lets a probe through at once when it is told to, and opens again when that fails', () => {
+  const { breaker } = at(0)
+  breaker.probeSoon()
+  expect(breaker.state()).toBe('closed')
+  breaker.failed('misconfigured')
+  breaker.probeSoon()
+  expect(breaker.look()).toMatchObject({ state: 'half_open', openings: 1 })
+  expect(breaker.admit()).toEqual({ admitted: true })
+  breaker.failed('retry')
+  expect(breaker.look()).toMatchObject({ state: 'open', openings: 2 })
 })

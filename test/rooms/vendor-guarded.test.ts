@@ -138,7 +138,7 @@ describe('the limit', () => {
     const inside: (() => void)[] = []
     const { vendor } = guarded(() => new Promise((resolve) => inside.push(() => resolve(final()))))
     const calls = ['a', 'b', 'c', 'd'].map((id) => vendor.getOrder(id, call).then(() => order.push(id)))
-    await Promise.resolve()
+    await new Promise((resolve) => setImmediate(resolve))
     expect(inside).toHaveLength(2)
     while (order.length < 4) {
       for (const leave of inside.splice(0)) leave()

@@ -207,6 +207,15 @@ describe('finding the order of a check', () => {
     expect(answered((await find([])).answer)).toBeNull()
   })
 
+  it('finds the same one of several, in whatever order they come, and names the others', async () => {
+    const of = (id: string, status = 'pending') => ({ ...pending('V&1'), order_id: id, status })
+    const several = [of('V-3'), of('V-1', 'canceled'), of('V-2'), of('V-3')]
+    for (const orders of [several, several.toReversed()]) {
+      expect(answered((await find(orders)).answer)).toMatchObject({ orderId: 'V-2', others: ['V-3', 'V-1'] })
+    }
+    expect(answered((await find([of('V-1'), of('V-1')])).answer)).not.toHaveProperty('others')
+  })
+
   it.each([[[pending('other')]], [[pending('V&1'), pending('other')]], [[{ order_id: 'V&1', status: 'pending' }]]])(
     'does not take an order that is not of this check',
     async (orders) => {
@@ -296,6 +305,21 @@ describe('reading changes', () => {
     ])
   })
 
+  it('takes the orders that fit, and names those that do not', async () => {
+    const odd = [
+      pending('a'),
+      { ...pending('b'), status: CANARY },
+      null,
+      { ...pending('c'), order_id: '..' },
+      pending('d'),
+    ]
+    const { vendor } = await startVendor(answering({ ...page, orders: odd }))
+    const answer = answered(await readChanges(vendor, null, 50))
+    expect(answer.orders.map(({ orderId }) => orderId)).toEqual(['a', 'd'])
+    expect(answer.unreadable?.map(({ id }) => id)).toEqual(['b', null, null])
+    expect(JSON.stringify(answer.unreadable)).not.toContain(CANARY)
+  })
+
   it('starts over when the cursor has expired', async () => {
     const { vendor } = await startVendor(answering('', 410))
     expect(answered(await readChanges(vendor, 'c', 1))).toMatchObject({ expired: true, orders: [] })
@@ -319,6 +343,7 @@ describe('reading changed agreements', () => {
     expect(answered(await readAgreements(vendor, null))).toEqual({
       expired: false,
       agreements: [{ id: agreement.id, tenantKey: 'tk_a', state: 3, modifyTime: 1767315600000 }],
+      unreadable: [],
       cursor: 'c/2',
       hasMore: true,
     })
@@ -342,27 +367,18 @@ describe('reading changed agreements', () => {
     expect(await readAgreements(vendor, 'c/2')).toMatchObject({ kind: 'retry', ambiguous: false })
   })
 
-  it('names what does not fit by its path', async () => {
-    const odd = { ...page, agreements: [{ ...agreement, modify_time: CANARY }] }
-    const { vendor } = await startVendor(answering(odd))
-    const answer = await readAgreements(vendor, null)
-    expect(answer).toMatchObject({ message: expect.stringContaining('agreements[0].modify_time: expected number') })
-    expect(JSON.stringify(answer)).not.toContain(CANARY)
-  })
-})
-
-describe('canceling', () => {
-  it.each([
-    [200, ''],
-    [202, '{}'],
-    [204, ''],
-  ])('tells the reason, and takes %i for a yes', async (status, body) => {
-    const { peer, vendor } = await startVendor(answering(body, status))
-    expect(answered(await vendor.cancelOrder('V/1', 'why', call))).toBeNull()
-    expect(peer.seen[0]).toMatchObject({
-      method: 'POST',
-      path: '/feishu/v2/orders/V%2F1/cancel',
-      body: '{"reason":"why"}',
-    })
+  it('takes what fits, and names what does not by its id and path', async () => {
+    const odd = [{ ...agreement, modify_time: CANARY }, agreement, CANARY, { ...agreement, id: `${CANARY}\0` }]
+    const { vendor } = await startVendor(answering({ ...page, agreements: odd }))
+    const answer = answered(await readAgreements(vendor, null))
+    expect(answer.agreements.map(({ id, state }) => [id, state])).toEqual([
+      [agreement.id, 3],
+      [`${CANARY}\0`, 3],
+    ])
+    expect(answer.unreadable).toEqual([
+      { id: agreement.id, complaint: 'modify_time: expected number, got string' },
+      { id: null, complaint: 'the entry: expected object, got string' },
+    ])
+    expect(JSON.stringify(answer.unreadable)).not.toContain(CANARY)
   })
 })

@@ -1,11 +1,5 @@
 import fc from 'fast-check'
-import {
-  isFresh,
-  type KnownUse,
-  type Limiter,
-  type Slot,
-  type Terms,
-} from '../../src/flow/to-feishu/limiter/limiter.js'
+import { isFresh, type KnownUse, type Limiter, type Slot, type Terms } from '../../src/platform/limiter/limiter.js'
 import type { Store } from './limiter.js'
 
 /** What happens to one call, in ms. */

@@ -1,15 +1,7 @@
 import type { Redis } from 'ioredis'
-import type {
-  Grant,
-  Granted,
-  KnownUse,
-  Limiter,
-  Lost,
-  RateWindow,
-  Terms,
-} from '../../src/flow/to-feishu/limiter/limiter.js'
-import { memoryLimiter } from '../../src/flow/to-feishu/limiter/memory.js'
-import { redisLimiter } from '../../src/flow/to-feishu/limiter/redis.js'
+import type { Grant, Granted, KnownUse, Limiter, Lost, RateWindow, Terms } from '../../src/platform/limiter/limiter.js'
+import { memoryLimiter } from '../../src/platform/limiter/memory.js'
+import { redisLimiter } from '../../src/platform/limiter/redis.js'
 
 /** A limiter's store on a clock that only the test moves. */
 export interface Store {

@@ -4,6 +4,7 @@ import type { Database, Sql } from '../../platform/database/database.js'
 import type { Logger } from '../../platform/logger.js'
 import { type Offered, offerCatalog } from '../catalog/offer.js'
 import { saying } from '../catalog/shapes.js'
+import { mostCrashes } from '../orders/crashes.js'
 import { logAttempt, putOff } from '../orders/task-attempt.js'
 import { finishTask, type RunTask, retryTask, type VendorTask } from '../orders/tasks.js'
 import type { AccountToBind, BoundAccount, VendorAdapter, VendorAnswer } from '../vendor/adapter.js'
@@ -106,12 +107,22 @@ async function settleConfirmed(
 }
 
 async function settleRefused(sql: Sql, task: VendorTask, message: string): Promise<void> {
-  if (!(await finishTask(sql, task))) return
-  const failure = {
+  await failAccount(sql, task, {
     class: 'vendor',
     message: `the vendor refused the account: ${message}`,
     action: 'mend the cause at the vendor, then bind again',
-  }
+  })
+}
+
+/** Binding crashed too often. */
+export async function giveUpBinding(sql: Sql, task: VendorTask): Promise<void> {
+  await lockAccount(sql, task.id)
+  const message = `binding it crashed ${mostCrashes} times`
+  await failAccount(sql, task, { class: 'ours', message, action: 'look into the log, then bind again' })
+}
+
+async function failAccount(sql: Sql, task: VendorTask, failure: Record<string, string>): Promise<void> {
+  if (!(await finishTask(sql, task))) return
   await sql.query(`UPDATE accounts SET state = 'failed', failure = $2, updated_at = now() WHERE account_id = $1`, [
     task.id,
     failure,

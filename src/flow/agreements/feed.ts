@@ -19,6 +19,9 @@ export interface AgreementsFeedOptions {
   isOffered: () => boolean
   onReady: (buckets: readonly number[]) => void
   onChange?: (outcome: ChangeOutcome) => void
+  /** The feed cannot be read, or can again. */
+  onBroken?: (reason: string) => Promise<void>
+  onFound?: () => Promise<void>
   onFailure?: (name: string) => void
 }
 
@@ -34,7 +37,7 @@ const passedOver = {
 
 /** Follows the vendor's feed of tripartite agreements: each change goes the way that an operator's would. */
 export function startAgreementsFeed(options: AgreementsFeedOptions): Follower {
-  const { database, log, vendor, isOffered, everyMs, onFailure } = options
+  const { database, log, vendor, isOffered, everyMs, onBroken, onFound, onFailure } = options
   const told = createOnce()
   return startFollower<VendorAgreement>({
     feed: 'agreements',
@@ -57,6 +60,16 @@ export function startAgreementsFeed(options: AgreementsFeedOptions): Follower {
         if (isPassedOver(outcome)) warnOnce(log, told, agreement, outcome)
       }
     },
+    passOver: async (entries) => {
+      for (const { id, complaint } of entries) {
+        options.onChange?.('unreadable')
+        if (told(`${id ?? ''} ${complaint}`)) continue
+        const line = { event: 'agreements.passed_over', agreement_id: id, complaint, reason: 'unreadable' }
+        log.warn(line, passedOver.unreadable)
+      }
+    },
+    ...(onBroken && { onBroken }),
+    ...(onFound && { onFound }),
     ...(onFailure && { onFailure }),
   })
 }

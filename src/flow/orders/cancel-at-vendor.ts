@@ -5,6 +5,7 @@ import { reasonContext } from './cancel.js'
 import { keyOfOrder } from './keys.js'
 import type { PlaceOptions } from './place.js'
 import { type LockedOrder, lockOrder } from './receive.js'
+import { flagOrder } from './record.js'
 import { logAttempt, passing, putOff, unambiguous } from './task-attempt.js'
 import { finishTask, type RunTask, type VendorTask } from './tasks.js'
 
@@ -69,4 +70,12 @@ async function settle(
   if (!(await finishTask(sql, task))) return
   const kind = answer.kind === 'ok' ? 'vendor_canceled' : 'vendor_cancel_refused'
   await addToTimeline(sql, [{ backgroundCheckId: task.id, kind }])
+}
+
+/** Telling the vendor crashed too often: it goes on with a check that nobody wants any more. */
+export async function giveUpCanceling(sql: Sql, task: VendorTask): Promise<void> {
+  await lockOrder(sql, task.id)
+  if (!(await finishTask(sql, task))) return
+  await flagOrder(sql, task.id, 'vendor_not_told')
+  await addToTimeline(sql, [{ backgroundCheckId: task.id, kind: 'vendor_cancel_given_up' }])
 }

@@ -43,7 +43,10 @@ export async function cancelByOperator(sql: Sql, sealer: Sealer, id: string, wor
   const toVendor = !endedAtVendor(opened)
   if (toVendor) await tellVendor(sql, sealer, id, order, words.reason ?? '')
   await sql.query('DELETE FROM poll_schedule WHERE background_check_id = $1', [id])
-  await sql.query('UPDATE orders SET updated_at = now() WHERE background_check_id = $1', [id])
+  await sql.query(
+    `UPDATE orders SET attention = array_remove(attention, 'stale'), updated_at = now() WHERE background_check_id = $1`,
+    [id],
+  )
   await addToTimeline(sql, [{ backgroundCheckId: id, kind: 'canceled_by_operator', detail: { to_vendor: toVendor } }])
   return { kind: 'stopped', buckets }
 }

@@ -47,9 +47,9 @@ async function cancelKnown(sql: Sql, id: string, order: LockedOrder, duringCance
   await supersedeWaiting(sql, [laneOfOrder(id)])
   await sql.query(
     `UPDATE orders SET state = 'canceled', failure = NULL, updated_at = now(),
-       attention = CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE background_check_id = $1 AND state = 'dead')
+       attention = array_remove(CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE background_check_id = $1 AND state = 'dead')
          THEN array_remove(attention, 'failed')
-         ELSE array_remove(array_remove(attention, 'delivery_dead'), 'failed') END
+         ELSE array_remove(array_remove(attention, 'delivery_dead'), 'failed') END, 'stale')
      WHERE background_check_id = $1`,
     [id],
   )

@@ -41,6 +41,8 @@ export type Attention =
   | 'poll_refused'
   | 'delivery_dead'
   | 'value_changed_for_feishu'
+  | 'several_vendor_orders'
+  | 'vendor_not_told'
 
 const year2001 = 978_307_200_000
 const mostAhead = 86_400_000

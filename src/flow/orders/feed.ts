@@ -2,8 +2,9 @@ import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Database, Sql } from '../../platform/database/database.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Loop } from '../../platform/loop.js'
+import { inSpan } from '../../platform/tracing/spans.js'
 import { noteVendorOrder } from '../findings.js'
-import type { VendorAdapter, VendorOrder } from '../vendor/adapter.js'
+import type { UnreadableEntry, VendorAdapter, VendorOrder } from '../vendor/adapter.js'
 import { type FeedLease, startFollower } from '../vendor/follow.js'
 import { fingerprintOf, recordVendorOrder } from './record.js'
 import type { PollTerms } from './schedule.js'
@@ -17,6 +18,9 @@ export interface FeedOptions {
   /** Whether the vendor has a changes feed. */
   isOffered: () => boolean
   onReady: (buckets: readonly number[]) => void
+  /** The feed cannot be read, or can again. */
+  onBroken?: (reason: string) => Promise<void>
+  onFound?: () => Promise<void>
   onFailure?: (name: string) => void
 }
 
@@ -30,7 +34,7 @@ const pageSize = 100
 
 /** Follows the feed of changed orders. */
 export function startFeed(options: FeedOptions): Feed {
-  const { database, log, terms, vendor, isOffered, onFailure } = options
+  const { database, log, terms, vendor, isOffered, onBroken, onFound, onFailure } = options
   const { minMs, maxMs } = terms
   const follower = startFollower<VendorOrder>({
     feed: feedName,
@@ -49,7 +53,12 @@ export function startFeed(options: FeedOptions): Feed {
     take: async (orders, lease) => {
       for (const order of orders) await recordAlone(options, lease, order)
     },
+    passOver: async (entries) => {
+      for (const entry of entries) await passOver(options, entry)
+    },
     onLost: () => fallBackToPolls(options),
+    ...(onBroken && { onBroken }),
+    ...(onFound && { onFound }),
     ...(onFailure && { onFailure }),
   })
   return {
@@ -79,19 +88,35 @@ async function recordAlone(options: FeedOptions, lease: FeedLease, order: Vendor
       { event: 'feed.order_failed', vendor_order_id: order.orderId, err: failure },
       'a change was not taken',
     )
-    const text = `UPDATE poll_schedule s SET due_at = now(), claimed = false, fingerprint = NULL FROM orders o
-      WHERE o.vendor_order_id = $1 AND s.background_check_id = o.background_check_id`
-    await options.database.pool.query(text, [order.orderId])
+    await pollSoon(options, order.orderId)
   }
 }
 
+/** What a page says of an order cannot be read: its own poll tells whether the order's answer can, and flags it if not. */
+async function passOver(options: FeedOptions, { id, complaint }: UnreadableEntry): Promise<void> {
+  options.onFailure?.('feed-order')
+  options.log.warn(
+    { event: 'feed.order_unreadable', vendor_order_id: id, complaint },
+    'an entry of the feed cannot be read',
+  )
+  if (id !== null) await pollSoon(options, id)
+}
+
+async function pollSoon({ database }: FeedOptions, vendorOrderId: string): Promise<void> {
+  const text = `UPDATE poll_schedule s SET due_at = now(), claimed = false, fingerprint = NULL FROM orders o
+    WHERE o.vendor_order_id = $1 AND s.background_check_id = o.background_check_id`
+  await database.pool.query(text, [vendorOrderId])
+}
+
 async function recordChange(options: FeedOptions, lease: FeedLease, order: VendorOrder): Promise<void> {
-  const known = await options.database.pool.query<{ background_check_id: string }>(
-    'SELECT background_check_id FROM orders WHERE vendor_order_id = $1',
+  const known = await options.database.pool.query<{ background_check_id: string; trace_parent: string | null }>(
+    'SELECT background_check_id, trace_parent FROM orders WHERE vendor_order_id = $1',
     [order.orderId],
   )
-  for (const { background_check_id: id } of known.rows) {
-    const buckets = await options.database.transaction((sql) => recordFor(options, sql, lease, id, order))
+  for (const { background_check_id: id, trace_parent: parent } of known.rows) {
+    const record = () => options.database.transaction((sql) => recordFor(options, sql, lease, id, order))
+    const attributes = { 'bgc.background_check_id': id }
+    const buckets = await inSpan('change in feed', { kind: 'consumer', parent, attributes }, record)
     if (buckets.length > 0) options.onReady(buckets)
   }
   if (known.rowCount === 0) await noteUnknown(options, order)
@@ -110,8 +135,15 @@ async function recordFor(
   order: VendorOrder,
 ): Promise<number[]> {
   const mayRecord = (locked: Sql) => overtakePolls(locked, lease, id)
-  const recorded = await recordVendorOrder(sql, options.sealer, id, order, Date.now(), mayRecord)
-  if (recorded === null) return []
+  // A page may wait for its turn while a poll reads the order and is written down first: then a poll has to say again.
+  const recorded = await recordVendorOrder(sql, options.sealer, id, order, Date.now(), mayRecord, false)
+  if (recorded === null) {
+    await sql.query(
+      `UPDATE poll_schedule SET due_at = now(), claimed = false, fingerprint = NULL WHERE background_check_id = $1`,
+      [id],
+    )
+    return []
+  }
   if (recorded.ended) {
     await sql.query('DELETE FROM poll_schedule WHERE background_check_id = $1', [id])
   } else {

@@ -79,6 +79,8 @@ function refused(path: string, message: string): Imported {
 
 /** A check that was stopped before anybody here knew its number: nobody has told the vendor, who goes on with it. */
 async function isUntoldCancel(sql: Sql, known: LockedOrder, order: OrderToImport): Promise<boolean> {
+  // What was erased stays as it is, and takes part in nothing.
+  if (known.data_key === null) return false
   if (known.state !== 'canceled' || known.vendor_order_id !== null) return false
   if (order.canceled || order.result !== undefined) return false
   const asked = await sql.query('SELECT 1 FROM vendor_tasks WHERE subject = $1', [taskOfOrder(order.backgroundCheckId)])

@@ -25,8 +25,8 @@ export async function openLane(
   const state = await lockLane(sql, laneOfOrder(id))
   const order = await lockOrder(sql, id)
   if (order === null) return { kind: 'unknown' }
-  if (ends.includes(order.state)) return { kind: 'ended' }
   if (order.data_key === null) return { kind: 'erased' }
+  if (ends.includes(order.state)) return { kind: 'ended' }
   const key = keyOfOrder(sealer, id, order.data_key)
   const lane: OrderLane = { backgroundCheckId: id, appId: order.app_id, tenantKey: order.tenant_key, key, state }
   return { kind: 'open', order, lane, known: await withResends(sql, id, await readLane(sql, lane)) }

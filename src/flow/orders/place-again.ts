@@ -12,6 +12,7 @@ export type PlacedAgain = 'done' | 'unknown' | 'erased' | 'not_failed' | 'being_
 export async function placeAgain(sql: Sql, backgroundCheckId: string): Promise<PlacedAgain> {
   const order = await lockOrder(sql, backgroundCheckId)
   if (order === null) return 'unknown'
+  if (order.data_key === null) return 'erased'
   if (order.state !== 'failed') return 'not_failed'
   if (order.payload_sealed === null) return 'erased'
   if (await isStopped(sql, backgroundCheckId)) return 'being_stopped'

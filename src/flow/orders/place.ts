@@ -4,8 +4,10 @@ import type { Database, Sql } from '../../platform/database/database.js'
 import type { Logger } from '../../platform/logger.js'
 import { addToTimeline } from '../timeline.js'
 import type { OrderToPlace, VendorAdapter, VendorAnswer, VendorFailure } from '../vendor/adapter.js'
+import { failOrder } from './fail.js'
 import { keyOfOrder } from './keys.js'
 import { type LockedOrder, lockOrder, payloadContext, taskOfOrder } from './receive.js'
+import { flagOrder } from './record.js'
 import { logAttempt, passing, putOff } from './task-attempt.js'
 import { finishTask, type RunTask, turnTask, type VendorTask } from './tasks.js'
 
@@ -15,6 +17,8 @@ export interface PlaceOptions {
   vendor: VendorAdapter
   log: Logger
   random?: () => number
+  /** One call, whole. A claim has to last that much longer, and a call without an answer may take effect that much later. */
+  timeoutMs?: number
   /** Called after an order got its number at the vendor. */
   onPlaced: () => void
   onCancelWanted: () => void
@@ -28,7 +32,7 @@ export function createPlacing(options: PlaceOptions): RunTask {
   return async (task, signal) => {
     const order = await readOrder(options, task.id)
     if (order === 'not_wanted') return settleUnwanted(options, task)
-    const answer = await askToPlace(options.vendor, order, task.ambiguousAt !== null, signal)
+    const answer = await askToPlace(options, task, order, signal)
     await options.database.transaction((sql) => settle(options, sql, task, answer))
     logAttempt(options.log, task, answer)
     if (answer.kind === 'ok') options.onPlaced()
@@ -36,23 +40,48 @@ export function createPlacing(options: PlaceOptions): RunTask {
   }
 }
 
-async function askToPlace(
-  vendor: VendorAdapter,
-  order: OrderToPlace,
-  lookFirst: boolean,
-  signal: AbortSignal,
-): Promise<VendorAnswer<{ orderId: string }>> {
-  if (lookFirst) {
-    const found = await vendor.findOrder(order.backgroundCheckId, { signal })
-    if (found.kind !== 'ok') return found.kind === 'final' ? vendor.placeOrder(order, { signal }) : keepAmbiguous(found)
-    if (found.value !== null) return { kind: 'ok', value: { orderId: found.value.orderId } }
-  }
-  return vendor.placeOrder(order, { signal })
+/** What the vendor gave an order: its number, and those of further orders that there should not be. */
+interface Placed {
+  orderId: string
+  others?: readonly string[]
 }
 
-/** A look-up that failed says nothing about the call before it. */
-function keepAmbiguous(failure: VendorFailure): VendorFailure {
-  return failure.kind === 'retry' ? { ...failure, ambiguous: true } : failure
+async function askToPlace(
+  options: PlaceOptions,
+  task: VendorTask,
+  order: OrderToPlace,
+  signal: AbortSignal,
+): Promise<VendorAnswer<Placed>> {
+  const { vendor } = options
+  const looked = task.ambiguousAt === null ? null : await lookUp(options, task, task.ambiguousAt, signal)
+  return looked ?? vendor.placeOrder(order, { signal, stillWanted: () => isStillMine(options, task) })
+}
+
+/** `null`: the vendor has no order for the check, so that it may be placed. What a look-up that failed leaves open stays so. */
+async function lookUp(
+  { vendor, timeoutMs = 0 }: PlaceOptions,
+  task: VendorTask,
+  ambiguousAt: Date,
+  signal: AbortSignal,
+): Promise<VendorAnswer<Placed> | null> {
+  const found = await vendor.findOrder(task.id, { signal })
+  // A vendor that never looks up has to go by the idempotency key.
+  if (found.kind === 'final') return null
+  if (found.kind !== 'ok') return found
+  if (found.value !== null) return { kind: 'ok', value: found.value }
+  const waitMs = ambiguousAt.getTime() + timeoutMs - Date.now()
+  if (waitMs <= 0) return null
+  const message = 'a placing whose answer was lost may still arrive'
+  return { kind: 'retry', message, retryAfterMs: waitMs, ambiguous: false }
+}
+
+/** Another process would look up and place while this call is under way, so the claim has to outlive it. */
+async function isStillMine({ database, timeoutMs = 0 }: PlaceOptions, task: VendorTask): Promise<boolean> {
+  const mine = await database.pool.query(
+    `SELECT 1 FROM vendor_tasks WHERE subject = $1 AND fence = $2 AND action = 'place' AND due_at > now() + $3 * interval '1 ms'`,
+    [task.subject, task.fence, timeoutMs],
+  )
+  return mine.rowCount === 1
 }
 
 async function readOrder({ database, sealer }: PlaceOptions, id: string): Promise<OrderToPlace | 'not_wanted'> {
@@ -73,12 +102,7 @@ async function settleUnwanted(options: PlaceOptions, task: VendorTask): Promise<
   options.onCancelWanted()
 }
 
-async function settle(
-  options: PlaceOptions,
-  sql: Sql,
-  task: VendorTask,
-  answer: VendorAnswer<{ orderId: string }>,
-): Promise<void> {
+async function settle(options: PlaceOptions, sql: Sql, task: VendorTask, answer: VendorAnswer<Placed>): Promise<void> {
   const order = await lockOrder(sql, task.id)
   const mine = await sql.query<{ action: string }>(
     'SELECT action FROM vendor_tasks WHERE subject = $1 AND fence = $2 FOR UPDATE',
@@ -91,7 +115,7 @@ async function settle(
   if (answer.kind === 'ok' && (await belongsToAnother(sql, task.id, answer.value.orderId))) {
     if (!wanted) await finishTask(sql, task)
     else await failOrder(sql, task, 'place_refused', 'the vendor answered the number of another check')
-  } else if (answer.kind === 'ok') await settlePlaced(sql, task, wanted, answer.value.orderId)
+  } else if (answer.kind === 'ok') await settlePlaced(sql, task, wanted, answer.value)
   else if (!wanted) await settleCanceledMeanwhile(sql, task, answer)
   else await settleFailure(options, sql, task, answer)
 }
@@ -111,13 +135,20 @@ export async function isTakenByAnother(sql: Sql, id: string, vendorOrderId: stri
   return (await sql.query(text, [vendorOrderId, id])).rowCount !== 0
 }
 
-async function settlePlaced(sql: Sql, task: VendorTask, wanted: boolean, vendorOrderId: string): Promise<void> {
+async function settlePlaced(
+  sql: Sql,
+  task: VendorTask,
+  wanted: boolean,
+  { orderId: vendorOrderId, others = [] }: Placed,
+): Promise<void> {
   await sql.query(
-    `UPDATE orders SET vendor_order_id = $2, state = CASE WHEN state = 'received' THEN 'ordered' ELSE state END, updated_at = now()
+    `UPDATE orders SET vendor_order_id = $2, state = CASE WHEN state = 'received' THEN 'ordered' ELSE state END,
+       attention = array_remove(attention, 'stale'), updated_at = now()
      WHERE background_check_id = $1`,
     [task.id, vendorOrderId],
   )
   await addToTimeline(sql, [{ backgroundCheckId: task.id, kind: 'placed', detail: { vendor_order_id: vendorOrderId } }])
+  if (others.length > 0) await tellOfSeveral(sql, task.id, vendorOrderId, others)
   if (!wanted) return turnTask(sql, task, 'cancel')
   await finishTask(sql, task)
   await sql.query('DELETE FROM vendor_nudges WHERE vendor_order_id = $1', [vendorOrderId])
@@ -125,6 +156,13 @@ async function settlePlaced(sql: Sql, task: VendorTask, wanted: boolean, vendorO
     `INSERT INTO poll_schedule (background_check_id, tenant_key, interval_ms) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING`,
     [task.id, task.tenantKey],
   )
+}
+
+/** The vendor works on a check more than once: which of its orders has to stop, a person decides. */
+async function tellOfSeveral(sql: Sql, id: string, vendorOrderId: string, others: readonly string[]): Promise<void> {
+  await flagOrder(sql, id, 'several_vendor_orders')
+  const detail = { vendor_order_id: vendorOrderId, orders: others.length + 1, others: others.slice(0, 10).join(', ') }
+  await addToTimeline(sql, [{ backgroundCheckId: id, kind: 'several_vendor_orders', detail }])
 }
 
 async function settleCanceledMeanwhile(sql: Sql, task: VendorTask, failure: VendorFailure): Promise<void> {
@@ -139,24 +177,4 @@ async function settleFailure(options: PlaceOptions, sql: Sql, task: VendorTask, 
   const toRepeat = passing(task, failure)
   if (toRepeat !== null) return putOff(sql, task, toRepeat, options.random)
   await failOrder(sql, task, 'place_given_up', `no success in 72 h: ${failure.message}`)
-}
-
-async function failOrder(
-  sql: Sql,
-  task: VendorTask,
-  kind: 'place_refused' | 'place_given_up',
-  message: string,
-): Promise<void> {
-  await finishTask(sql, task)
-  const failure = {
-    class: 'vendor',
-    message,
-    action: 'mend the cause at the vendor, then place the order again or cancel it',
-  }
-  await sql.query(
-    `UPDATE orders SET state = 'failed', failure = $2, attention = array_append(array_remove(attention, 'failed'), 'failed'),
-       updated_at = now() WHERE background_check_id = $1`,
-    [task.id, failure],
-  )
-  await addToTimeline(sql, [{ backgroundCheckId: task.id, kind }])
 }

@@ -14,6 +14,7 @@ export interface ClaimedOrder {
   intervalMs: number
   fence: number
   fingerprint: Buffer | null
+  traceParent?: string | null
 }
 
 /** What the settlements of polls need. */

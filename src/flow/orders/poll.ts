@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import type { Database } from '../../platform/database/database.js'
 import { fairClaimSql, fairClaimValues, sharesOf } from '../../platform/database/fair-claim.js'
 import { type Loop, startLoop } from '../../platform/loop.js'
+import { failSpan, inSpan, type Span } from '../../platform/tracing/spans.js'
 import type { VendorAdapter, VendorAnswer, VendorOrder } from '../vendor/adapter.js'
 import {
   type ClaimedOrder,
@@ -33,7 +34,8 @@ const claimSql = fairClaimSql({
   id: 'background_check_id',
   set: 'fence = claimed.fence + 1, claimed = true, nudged = false',
   returning: `claimed.background_check_id, claimed.tenant_key, claimed.interval_ms, claimed.fence, claimed.fingerprint,
-    (SELECT vendor_order_id FROM orders o WHERE o.background_check_id = claimed.background_check_id) AS vendor_order_id`,
+    (SELECT vendor_order_id FROM orders o WHERE o.background_check_id = claimed.background_check_id) AS vendor_order_id,
+    (SELECT trace_parent FROM orders o WHERE o.background_check_id = claimed.background_check_id) AS trace_parent`,
 })
 
 /** Asks the vendor for every order that is due, and writes down what changed. */
@@ -87,6 +89,7 @@ interface ClaimRow {
   interval_ms: number
   fence: number
   fingerprint: Buffer | null
+  trace_parent: string | null
 }
 
 async function claim(
@@ -106,6 +109,7 @@ async function claim(
     intervalMs: row.interval_ms,
     fence: row.fence,
     fingerprint: row.fingerprint,
+    traceParent: row.trace_parent,
   }))
 }
 
@@ -114,6 +118,7 @@ function groupsOf<T>(all: readonly T[], size: number): T[][] {
 }
 
 async function pollGroup(options: PollerOptions, group: ClaimedOrder[], signal: AbortSignal): Promise<void> {
+  const asked = performance.now()
   const answer = await ask(options.vendor, group, signal)
   if (answer.kind === 'retry' && group.length > 1 && isUnreadable(answer)) return pollSingly(options, group, signal)
   if (answer.kind !== 'ok') return settleFailure(options, group, answer)
@@ -122,9 +127,21 @@ async function pollGroup(options: PollerOptions, group: ClaimedOrder[], signal: 
   for (const order of group) {
     const vendorOrder = byId.get(order.vendorOrderId)
     if (vendorOrder !== undefined && order.fingerprint?.equals(fingerprintOf(vendorOrder))) unchanged.push(order)
-    else await settleAlone(options, order, vendorOrder)
+    else await settleTraced(options, order, vendorOrder, asked)
   }
   if (unchanged.length > 0) await settleUnchanged(options, unchanged)
+}
+
+/** Only a poll that found something is in its order's trace: most find nothing, for days. */
+function settleTraced(
+  options: PollerOptions,
+  order: ClaimedOrder,
+  answer: VendorOrder | undefined,
+  since: number,
+): Promise<void> {
+  const attributes = { 'bgc.background_check_id': order.id, 'bgc.tenant_key': order.tenantKey }
+  const facts = { kind: 'consumer', parent: order.traceParent ?? null, since, attributes } as const
+  return inSpan('poll order', facts, (span) => settleAlone(options, order, answer, span))
 }
 
 /** One order that cannot be written down must not cost its neighbours their poll either; its lease brings it back. */
@@ -132,11 +149,13 @@ async function settleAlone(
   options: PollerOptions,
   order: ClaimedOrder,
   answer: VendorOrder | undefined,
+  span: Span,
 ): Promise<void> {
   try {
     if (answer === undefined) await settleUnknown(options, order)
     else await settleChanged(options, order, answer)
   } catch (failure) {
+    failSpan(span, failure instanceof Error ? failure.name : typeof failure)
     options.onFailure?.('poll-order')
     options.log.error(
       { event: 'poll.order_crashed', background_check_id: order.id, err: failure },

@@ -1,7 +1,9 @@
 import { createDataKey, openDataKey, sealJson } from '../../platform/crypto/data-key.js'
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Sql } from '../../platform/database/database.js'
+import { traceParentOf } from '../../platform/tracing/spans.js'
 import type { Origin } from '../map.js'
+import { contactHashes, keepContacts } from '../personal-data/contacts.js'
 import { addToTimeline } from '../timeline.js'
 import type { OrderToPlace } from '../vendor/adapter.js'
 import { keepUnboundAccount } from './unbound.js'
@@ -21,8 +23,8 @@ export async function receiveOrder(sql: Sql, sealer: Sealer, origin: Origin, ord
   const id = order.backgroundCheckId
   const key = createDataKey(sealer, id)
   const inserted = await sql.query(
-    `INSERT INTO orders (background_check_id, app_id, tenant_key, account_id, package_id, state, payload_sealed, data_key)
-     VALUES ($1, $2, $3, $4, $5, 'received', $6, $7) ON CONFLICT DO NOTHING`,
+    `INSERT INTO orders (background_check_id, app_id, tenant_key, account_id, package_id, state, payload_sealed, data_key, trace_parent)
+     VALUES ($1, $2, $3, $4, $5, 'received', $6, $7, $8) ON CONFLICT DO NOTHING`,
     [
       id,
       origin.appId,
@@ -31,9 +33,11 @@ export async function receiveOrder(sql: Sql, sealer: Sealer, origin: Origin, ord
       order.packageId,
       sealJson(key, order, payloadContext(id)),
       key.wrapped,
+      traceParentOf(),
     ],
   )
   if (inserted.rowCount === 0) return fillIn(sql, sealer, origin, order)
+  await keepContacts(sql, id, contactHashes(sealer, order))
   await sql.query(`INSERT INTO vendor_tasks (subject, action, tenant_key) VALUES ($1, 'place', $2)`, [
     taskOfOrder(id),
     origin.tenantKey,
@@ -54,6 +58,7 @@ async function fillIn(sql: Sql, sealer: Sealer, origin: Origin, order: OrderToPl
        updated_at = now() WHERE background_check_id = $1`,
     [id, order.accountId, order.packageId, sealJson(key, order, payloadContext(id))],
   )
+  await keepContacts(sql, id, contactHashes(sealer, order))
   const before = known.state === 'canceled' ? { already_canceled: true } : { already_placed: true }
   await addToTimeline(sql, [{ backgroundCheckId: id, kind: 'received', detail: before }])
   await keepUnboundAccount(sql, origin, order.accountId)

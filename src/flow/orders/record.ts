@@ -4,11 +4,12 @@ import type { Sql } from '../../platform/database/database.js'
 import { laneOfOrder, type OrderState } from '../map.js'
 import { lockLane } from '../outbox/lanes.js'
 import { type OrderLane, putWaiting, readLane, relink, withdraw } from '../outbox/put.js'
-import { addToTimeline } from '../timeline.js'
+import { addToTimeline, type TimelineNote } from '../timeline.js'
 import type { VendorOrder } from '../vendor/adapter.js'
 import { diffOrder } from './diff.js'
-import type { Attention } from './difference.js'
+import type { Attention, Difference } from './difference.js'
 import { keyOfOrder } from './keys.js'
+import { namesLess } from './names-less.js'
 import { lockOrder } from './receive.js'
 import { withResends } from './resends.js'
 
@@ -53,7 +54,7 @@ export interface Recorded {
 
 /**
  * Writes what the vendor says about an order: new and changed deliveries, state, timeline. In one transaction; `null`
- * when somebody wrote down something newer.
+ * when somebody wrote down something newer, or may have.
  */
 export async function recordVendorOrder(
   sql: Sql,
@@ -62,6 +63,8 @@ export async function recordVendorOrder(
   vendor: VendorOrder,
   now: number,
   mayRecord: MayRecord,
+  /** Whether it was read under the order's poll, so that what it lacks was taken back, and is not just older. */
+  isLatest = true,
 ): Promise<Recorded | null> {
   const state = await lockLane(sql, laneOfOrder(id))
   const order = await lockOrder(sql, id)
@@ -72,11 +75,14 @@ export async function recordVendorOrder(
   if (vendor.backgroundCheckId !== undefined && vendor.backgroundCheckId !== id) return refuseForeign(sql, id)
   const key = keyOfOrder(sealer, id, order.data_key)
   const lane: OrderLane = { backgroundCheckId: id, appId: order.app_id, tenantKey: order.tenant_key, key, state }
-  const difference = diffOrder(id, await withResends(sql, id, await readLane(sql, lane)), vendor, now)
+  const known = await withResends(sql, id, await readLane(sql, lane))
+  if (!isLatest && namesLess(known, vendor)) return null
+  const difference = diffOrder(id, known, vendor, now)
   await withdraw(sql, difference.withdrawn)
   await relink(sql, lane, difference.relinked)
   const buckets = await putWaiting(sql, lane, difference.waiting, now)
-  await setOrder(sql, id, openStates.includes(order.state) ? difference.state : null, difference.attention)
+  const becomes = openStates.includes(order.state) ? difference.state : null
+  await setOrder(sql, id, { state: becomes, attention: difference.attention, isChange: saysNew(difference) })
   await addToTimeline(
     sql,
     difference.notes.map((note) => ({ backgroundCheckId: id, ...note })),
@@ -84,30 +90,52 @@ export async function recordVendorOrder(
   return { buckets, ended: !openStates.includes(order.state) }
 }
 
-async function setOrder(
-  sql: Sql,
-  id: string,
-  state: OrderState | null,
-  attention: readonly Attention[],
-): Promise<void> {
+/** Notes of a stage or an end that is new or other than before. Others come with every answer that repeats itself. */
+const notesOfChange: readonly TimelineNote['kind'][] = [
+  'stage_seen',
+  'stage_replaced',
+  'result_seen',
+  'result_replaced',
+  'result_withdrawn',
+  'vendor_stopped',
+]
+
+function saysNew({ notes }: Difference): boolean {
+  return notes.some(({ kind }) => notesOfChange.includes(kind))
+}
+
+interface SetOrder {
+  /** `null`: stays as it is. */
+  state: OrderState | null
+  attention: readonly Attention[]
+  isChange: boolean
+}
+
+/** `updated_at` says when the order changed: how long data is kept goes by it, so flags that come and go do not move it. */
+async function setOrder(sql: Sql, id: string, { state, attention, isChange }: SetOrder): Promise<void> {
   await sql.query(
-    `UPDATE orders o SET state = coalesce($2, o.state), attention = w.attention, updated_at = now()
-     FROM (SELECT ARRAY(SELECT DISTINCT a FROM unnest(attention || $3::text[]) a
-                        WHERE NOT a = ANY($4) OR a = ANY($3) ORDER BY 1) AS attention
-           FROM orders WHERE background_check_id = $1) w
-     WHERE o.background_check_id = $1 AND (o.state IS DISTINCT FROM coalesce($2, o.state) OR o.attention <> w.attention)`,
-    [id, state, attention, flagsOfPolls],
+    `UPDATE orders o SET state = coalesce($2, o.state), attention = w.attention,
+       updated_at = CASE WHEN w.changed THEN now() ELSE o.updated_at END
+     FROM (SELECT c.changed, ARRAY(SELECT DISTINCT a FROM unnest(c.attention || $3::text[]) a
+                        WHERE (NOT a = ANY($4) AND NOT (a = 'stale' AND c.changed)) OR a = ANY($3) ORDER BY 1) AS attention
+           FROM (SELECT attention, $5 OR state IS DISTINCT FROM coalesce($2, state) OR NOT attention @> $3::text[] AS changed
+                 FROM orders WHERE background_check_id = $1) c) w
+     WHERE o.background_check_id = $1 AND (w.changed OR o.attention <> w.attention)`,
+    [id, state, attention, flagsOfPolls, isChange],
   )
 }
 
 /** Flags that the next answer of the vendor takes away: it has to be read, also when it says nothing new. */
 const flagsOfPolls: readonly Attention[] = ['poll_refused', 'unknown_to_vendor', 'foreign_order']
 
-/** True when the flag is new. */
+/**
+ * True when the flag is new. That the vendor does not tell is no change of the order, and keeps nobody's data longer; a
+ * poll that was under way when the order was erased flags nothing.
+ */
 export async function flagOrder(sql: Sql, id: string, attention: Attention): Promise<boolean> {
   const flagged = await sql.query(
-    `UPDATE orders SET attention = array_append(attention, $2::text), updated_at = now()
-     WHERE background_check_id = $1 AND NOT attention @> ARRAY[$2::text]`,
+    `UPDATE orders SET attention = array_append(attention, $2::text)
+     WHERE background_check_id = $1 AND NOT attention @> ARRAY[$2::text] AND erased_at IS NULL`,
     [id, attention],
   )
   if (flagged.rowCount === 1)

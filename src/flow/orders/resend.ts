@@ -9,6 +9,7 @@ import { againOf, type LastSaid, lastSaid } from './again.js'
 import type { KnownDelivery } from './known-delivery.js'
 import { freeStageId, type OpenedLane, openLane, stageTimeAfter } from './open-lane.js'
 import type { PlaceOptions } from './place.js'
+import { lockOrder } from './receive.js'
 import { recordVendorOrder } from './record.js'
 import { stageIdOf } from './stages.js'
 import { logAttempt, passing, putOff, unambiguous } from './task-attempt.js'
@@ -117,4 +118,11 @@ async function refresh(
   )
   const recorded = await recordVendorOrder(sql, sealer, id, vendorOrder, Date.now(), async () => true)
   return recorded?.buckets ?? []
+}
+
+/** Sending again crashed too often; an operator may ask for it once more. */
+export async function giveUpResending(sql: Sql, task: VendorTask): Promise<void> {
+  const { backgroundCheckId } = againOf(task.id)
+  await lockOrder(sql, backgroundCheckId)
+  if (await finishTask(sql, task)) await drop(sql, backgroundCheckId)
 }

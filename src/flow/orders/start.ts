@@ -1,19 +1,17 @@
 import type { Parts } from '../../app.js'
 import type { Started } from '../../platform/lifetime.js'
-import { createBinding } from '../accounts/bind.js'
+import { createBinding, giveUpBinding } from '../accounts/bind.js'
 import { startAgreementsFeed } from '../agreements/feed.js'
 import { wakePumps } from '../to-feishu/wake-pumps.js'
-import type { VendorAdapter } from '../vendor/adapter.js'
-import { createBreaker } from '../vendor/breaker.js'
+import { longestWaitMs, type VendorAccess } from '../vendor/access.js'
 import { startCapabilities } from '../vendor/capabilities.js'
-import { guardVendor, type VendorCallReport } from '../vendor/guarded.js'
-import { loadVendor } from '../vendor/load.js'
-import { createVendorParking } from '../vendor/parking.js'
-import { createCanceling } from './cancel-at-vendor.js'
+import { feedParking, startVendorWatch } from '../vendor/parking.js'
+import { createCanceling, giveUpCanceling } from './cancel-at-vendor.js'
+import { giveUpPlacing } from './fail.js'
 import { startFeed } from './feed.js'
 import { createPlacing } from './place.js'
 import { startPoller } from './poll.js'
-import { createResending } from './resend.js'
+import { createResending, giveUpResending } from './resend.js'
 import { startTaskWorker } from './tasks.js'
 
 /**
@@ -25,27 +23,31 @@ export interface VendorSide extends Started {
   wake(): void
 }
 
-const breakerTerms = { failuresToOpen: 5, openMs: 1000, maxOpenMs: 60_000 }
 const settleMs = 10_000
 
-export async function startVendorSide(parts: Parts, override?: VendorAdapter): Promise<VendorSide> {
+/** The access is stopped by whoever opened it. */
+export function startVendorSide(parts: Parts, access: VendorAccess): VendorSide {
   const { config, database, sealer, log, hints, metrics, random } = parts
   const { timeoutMs, concurrency, pollMinMs, pollMaxMs } = config.vendor
-  const breaker = createBreaker({ ...breakerTerms, probeMs: timeoutMs + 5000, now: () => performance.now(), random })
-  const adapter = override ?? (await loadVendor(settingsOf(parts)))
-  const park = createVendorParking(database.pool, log)
-  const onCall = (call: VendorCallReport) => {
-    park(call)
-    reportCall(parts, call)
-    metrics.vendorBreaker.set({ closed: 0, half_open: 0.5, open: 1 }[breaker.look().state])
-  }
-  const vendor = guardVendor(adapter, { breaker, concurrency, onCall })
+  const { vendor } = access
+  /** One call, with the wait for its turn. */
+  const callMs = timeoutMs + longestWaitMs(timeoutMs)
   const onFailure = (loop: string) => metrics.failures.inc({ loop })
   const capabilities = startCapabilities(vendor, log)
   const onReady = (buckets: readonly number[]) => wakePumps(hints, buckets)
   const terms = { minMs: pollMinMs, maxMs: pollMaxMs }
   const isOffered = () => capabilities.current().changes && vendor.changes !== undefined
-  const feed = startFeed({ database, sealer, vendor, log, terms, isOffered, onReady, onFailure })
+  const feed = startFeed({
+    database,
+    sealer,
+    vendor,
+    log,
+    terms,
+    isOffered,
+    onReady,
+    onFailure,
+    ...feedParking(database.pool, 'changes'),
+  })
   const agreements = startAgreementsFeed({
     database,
     sealer,
@@ -57,6 +59,7 @@ export async function startVendorSide(parts: Parts, override?: VendorAdapter): P
     onReady,
     onChange: (outcome) => metrics.agreementChanges.inc({ outcome }),
     onFailure,
+    ...feedParking(database.pool, 'tripartite'),
   })
   const poller = startPoller({
     database,
@@ -68,7 +71,7 @@ export async function startVendorSide(parts: Parts, override?: VendorAdapter): P
     onFailure,
     terms,
     isFeedFollowed: feed.isFollowed,
-    leaseMs: timeoutMs + settleMs,
+    leaseMs: callMs + settleMs,
     canBatch: () => capabilities.current().batch,
     onReady,
     onPolled: (outcome, orders) => metrics.polls.inc({ outcome }, orders),
@@ -79,34 +82,35 @@ export async function startVendorSide(parts: Parts, override?: VendorAdapter): P
     log,
     concurrency,
     onFailure,
-    leaseMs: 2 * timeoutMs + settleMs,
+    leaseMs: 2 * callMs + settleMs,
     run: {
       bind: createBinding({ ...common, onReady }),
-      place: createPlacing({ ...common, onPlaced: () => poller.wake(), onCancelWanted: () => tasks.wake() }),
+      place: createPlacing({ ...common, timeoutMs, onPlaced: () => poller.wake(), onCancelWanted: () => tasks.wake() }),
       cancel: createCanceling(common),
       resend: createResending({ ...common, onReady }),
     },
+    giveUp: { bind: giveUpBinding, place: giveUpPlacing, cancel: giveUpCanceling, resend: giveUpResending },
   })
+  const watch = startVendorWatch({
+    sql: database.pool,
+    log,
+    breaker: access.breaker,
+    probe: () => {
+      tasks.wake()
+      poller.wake()
+      capabilities.wake()
+    },
+    onState: (state) => metrics.vendorBreaker.set({ closed: 0, half_open: 0.5, open: 1 }[state]),
+    onFailure,
+  })
+  access.listen(() => watch.look())
   hints.listen('vendor', () => tasks.wake())
   hints.listen('poll', () => poller.wake())
   return {
     wake: () => tasks.wake(),
     stop: async () => {
       await Promise.all([tasks.stop(), poller.stop(), feed.stop(), agreements.stop(), capabilities.stop()])
-      await adapter.stop?.()
+      await watch.stop()
     },
   }
-}
-
-function settingsOf({ config }: Parts) {
-  const { adapter, baseUrl, apiKey, timeoutMs, environment } = config.vendor
-  const http =
-    baseUrl === undefined || apiKey === undefined ? {} : { http: { baseUrl, apiKey, timeoutMs, proxy: config.proxy } }
-  return { adapter, environment, ...http }
-}
-
-function reportCall({ metrics, log }: Parts, { verb, durationMs, answer, thrown }: VendorCallReport): void {
-  metrics.vendorCalls.inc({ verb, outcome: answer.kind })
-  metrics.vendorSeconds.observe({ verb }, durationMs / 1000)
-  if (thrown !== undefined) log.error({ event: 'vendor.adapter_threw', verb, err: thrown }, 'the adapter threw')
 }

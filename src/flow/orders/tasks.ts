@@ -3,7 +3,9 @@ import type { Database, Sql } from '../../platform/database/database.js'
 import { fairClaimSql, fairClaimValues, sharesOf } from '../../platform/database/fair-claim.js'
 import type { Logger } from '../../platform/logger.js'
 import { type Loop, startLoop } from '../../platform/loop.js'
+import { inSpan } from '../../platform/tracing/spans.js'
 import type { VendorFailure } from '../vendor/adapter.js'
+import { onCrash } from './crashes.js'
 
 /**
  * Calls that the vendor still owes an answer to: bind an account, place an order, cancel it, say once more what is to be
@@ -22,10 +24,13 @@ export interface VendorTask {
   /** An earlier attempt may have taken effect; when it ended. */
   ambiguousAt: Date | null
   reasonSealed: Buffer | null
+  /** Of the order that it is about. */
+  traceParent?: string | null
 }
 
 export type TaskAction = 'bind' | 'place' | 'cancel' | 'resend'
 export type RunTask = (task: VendorTask, signal: AbortSignal) => Promise<void>
+export type GiveUp = (sql: Sql, task: VendorTask) => Promise<void>
 
 export interface TaskWorkerOptions {
   database: Database
@@ -34,6 +39,8 @@ export interface TaskWorkerOptions {
   /** Longest life of a claim in ms: a call to look up, a call to act, and their settlement. */
   leaseMs: number
   run: Record<TaskAction, RunTask>
+  /** Ends a task that crashed too often, visibly, in one transaction. */
+  giveUp: Record<TaskAction, GiveUp>
   onFailure?: (name: string) => void
 }
 
@@ -44,7 +51,9 @@ const claimSql = fairClaimSql({
   set: `fence = claimed.fence + 1, claimed = true, first_attempt_at = coalesce(claimed.first_attempt_at, now()),
         ambiguous_at = CASE WHEN claimed.claimed THEN now() ELSE claimed.ambiguous_at END`,
   returning: `claimed.subject, claimed.action, claimed.tenant_key, claimed.fence, claimed.attempts,
-              claimed.first_attempt_at, claimed.ambiguous_at, claimed.reason_sealed`,
+              claimed.first_attempt_at, claimed.ambiguous_at, claimed.reason_sealed,
+              CASE WHEN claimed.action <> 'bind' THEN (SELECT trace_parent FROM orders o
+                WHERE o.background_check_id = substring(claimed.subject FROM '^[a-z]+:([^/]*)')) END AS trace_parent`,
 })
 
 export function startTaskWorker(options: TaskWorkerOptions): Loop {
@@ -63,7 +72,7 @@ export function startTaskWorker(options: TaskWorkerOptions): Loop {
       if (free <= 0) return 1000
       const claimed = await claim(database, free, options, [...running.keys()])
       for (const task of claimed) {
-        const run = options.run[task.action](task, signal)
+        const run = runTraced(options.run[task.action], task, signal)
           .catch((failure: unknown) => onCrash(options, task, failure))
           .finally(() => {
             running.delete(task)
@@ -92,6 +101,7 @@ interface TaskRow {
   first_attempt_at: Date | null
   ambiguous_at: Date | null
   reason_sealed: Buffer | null
+  trace_parent: string | null
 }
 
 async function claim(
@@ -114,7 +124,14 @@ async function claim(
     firstAttemptAt: row.first_attempt_at,
     ambiguousAt: row.ambiguous_at,
     reasonSealed: row.reason_sealed,
+    traceParent: row.trace_parent,
   }))
+}
+
+function runTraced(run: RunTask, task: VendorTask, signal: AbortSignal): Promise<void> {
+  const { action, subject, tenantKey, attempts, traceParent = null } = task
+  const attributes = { 'bgc.subject': subject, 'bgc.tenant_key': tenantKey, 'bgc.attempts': attempts }
+  return inSpan(`vendor task ${action}`, { kind: 'consumer', parent: traceParent, attributes }, () => run(task, signal))
 }
 
 /** What is due and could not be claimed waits for its tenant's turn: a task that ends wakes the loop. */
@@ -124,15 +141,6 @@ async function restMs(database: Database): Promise<number> {
   )
   const ms = next.rows[0]?.ms ?? 1000
   return ms <= 0 ? 100 : Math.max(10, ms)
-}
-
-/** A bug or a lost database: the row says when it is tried again, and the lease does if even that cannot be written. */
-async function onCrash(options: TaskWorkerOptions, task: VendorTask, failure: unknown): Promise<void> {
-  options.onFailure?.(`vendor-${task.action}`)
-  options.log.error(
-    { event: 'vendor_task.crashed', subject: task.subject, action: task.action, err: failure },
-    'a task crashed',
-  )
 }
 
 /** Under the claim's fence only: true when the row was still this claim's. */
@@ -162,7 +170,7 @@ export async function retryTask(sql: Sql, task: VendorTask, { inMs, failure }: R
 /** Hands the task over to its next action, due at once. */
 export async function turnTask(sql: Sql, task: VendorTask, action: TaskAction): Promise<void> {
   await sql.query(
-    `UPDATE vendor_tasks SET action = $3, claimed = false, due_at = now(), attempts = 0, last_error = NULL
+    `UPDATE vendor_tasks SET action = $3, claimed = false, due_at = now(), attempts = 0, crashes = 0, last_error = NULL
      WHERE subject = $1 AND fence = $2`,
     [task.subject, task.fence, action],
   )

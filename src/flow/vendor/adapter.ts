@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream'
+
 /**
  * The room `vendor`: the only door to the vendor's own system.
  *
@@ -17,7 +19,7 @@ export interface VendorAdapter {
   /** Must answer the same order for the same `backgroundCheckId`, however often it is called. */
   placeOrder(order: OrderToPlace, call: VendorCall): Promise<VendorAnswer<{ orderId: string }>>
   /** Whether an order exists for a check, after a call whose answer was lost. `null`: there is none. */
-  findOrder(backgroundCheckId: string, call: VendorCall): Promise<VendorAnswer<VendorOrder | null>>
+  findOrder(backgroundCheckId: string, call: VendorCall): Promise<VendorAnswer<FoundOrder | null>>
   /** `null`: the vendor does not know this order. */
   getOrder(orderId: string, call: VendorCall): Promise<VendorAnswer<VendorOrder | null>>
   /** Up to 100 orders in one call, in any order; those that are unknown are left out. */
@@ -28,12 +30,24 @@ export interface VendorAdapter {
   agreements?(cursor: string | null, call: VendorCall): Promise<VendorAnswer<ChangedAgreements>>
   /** Succeeds also when the order was canceled before. */
   cancelOrder(orderId: string, reason: string, call: VendorCall): Promise<VendorAnswer<null>>
+  /**
+   * Opens the file behind a report of type 1. Without it the report's link is fetched, as the `http` adapter does. The
+   * signal ends the call as well as the body; the caller reads or destroys the body.
+   */
+  openReport?(report: ReportToOpen, asked: ReportQuestion, call: VendorCall): Promise<OpenedReport>
   stop?(): Promise<void>
 }
 
 export interface VendorCall {
   /** Ends the call when the process stops. */
   signal: AbortSignal
+  /**
+   * Before each request that a verb makes of the vendor: waits for the vendor's windows (VENDOR_RATE_LIMITS). A failure
+   * is the verb's answer, and no further request is made. The first one passes at once; a verb of one request needs none.
+   */
+  turn?(): Promise<VendorFailure | null>
+  /** Asked after every wait, right before the call is made; false: it is not made. */
+  stillWanted?(): Promise<boolean>
 }
 
 export type VendorAnswer<T> = { kind: 'ok'; value: T } | VendorFailure
@@ -93,6 +107,11 @@ export interface VendorOrder {
   result?: VendorResult
 }
 
+export interface FoundOrder extends VendorOrder {
+  /** Further orders for the same check, which there should never be. */
+  others?: readonly string[]
+}
+
 export type VendorOrderStatus = 'pending' | 'in_progress' | 'completed' | 'canceled'
 
 export interface VendorStage {
@@ -117,9 +136,60 @@ export interface VendorReport {
   type: 1 | 2
 }
 
+/** One report of an order, as the vendor named it last. */
+export interface ReportToOpen {
+  orderId: string | null
+  backgroundCheckId: string
+  /** The vendor's id of the stage; `null` for a report of the result. */
+  stageId: string | null
+  name: string
+  url: string
+}
+
+/** What the reader asked for. */
+export interface ReportQuestion {
+  /** With `HEAD` nothing of the body is read. */
+  method: 'GET' | 'HEAD'
+  /** One range, `bytes=0-99`, `bytes=100-` or `bytes=-100`; an adapter may open the whole file instead. */
+  range?: string
+  /** A strong entity tag: the range is wanted only of the file that has it, else the whole file. */
+  ifRange?: string
+}
+
+export type OpenedReport =
+  /** `length` is that of `body` in bytes, where it is known; `contentRange` comes with 206 as HTTP writes it. */
+  | {
+      kind: 'opened'
+      status: 200 | 206
+      body: Readable
+      length?: number
+      contentRange?: string
+      etag?: string
+      /** Whether ranges can be asked for. */
+      ranges: boolean
+    }
+  /** The file has no such range (416). */
+  | { kind: 'unsatisfiable'; contentRange?: string }
+  /** The link leads to nothing, or not any more: a later one may. */
+  | { kind: 'gone'; message: string; status?: number }
+  /** There is something that is not passed on. */
+  | { kind: 'refused'; why: ReportRefusal; message: string }
+  | VendorFailure
+
+export type ReportRefusal = 'address' | 'redirect' | 'type' | 'size' | 'encoding' | 'answer'
+
+/** One entry of a feed's page that cannot be read; the others can. */
+export interface UnreadableEntry {
+  /** Of the order or the agreement, where that can be read. */
+  id: string | null
+  /** Names fields and types, never what came. */
+  complaint: string
+}
+
 export interface ChangedOrders {
   expired: boolean
   orders: VendorOrder[]
+  unreadable?: UnreadableEntry[]
   cursor: string
   hasMore: boolean
 }
@@ -137,6 +207,7 @@ export interface VendorAgreement {
 export interface ChangedAgreements {
   expired: boolean
   agreements: VendorAgreement[]
+  unreadable?: UnreadableEntry[]
   cursor: string
   hasMore: boolean
 }

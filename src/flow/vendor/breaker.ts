@@ -5,15 +5,19 @@
 export interface Breaker {
   state(): BreakerState
   admit(): Admission
+  /** What `admit` would answer, without admitting anything. */
+  peek(): Admission
+  /** An open circuit waits no longer for its next probe. */
+  probeSoon(): void
   succeeded(): void
   failed(kind: BreakerFailure, message?: string): void
-  /** For operators. `since` is when this state began. */
-  look(): { state: BreakerState; since: number; lastError?: string }
+  /** For operators. `since` is when this state began; `openings` how often it opened since it was closed last. */
+  look(): { state: BreakerState; since: number; openings: number; lastError?: string }
 }
 
 export type BreakerState = 'closed' | 'open' | 'half_open'
 type BreakerFailure = 'retry' | 'misconfigured'
-type Admission = { admitted: true } | { admitted: false; retryInMs: number }
+export type Admission = { admitted: true } | { admitted: false; retryInMs: number }
 
 export interface BreakerSettings {
   /** Failures one after another. A wrong configuration opens at once. */
@@ -50,6 +54,10 @@ export function createBreaker(settings: BreakerSettings): Breaker {
   return {
     state: () => stateAt(circuit, now()).state,
     admit: admitOne,
+    peek: () => admit(circuit, rules, now()).admission,
+    probeSoon: () => {
+      if (circuit.state === 'open') circuit = { ...circuit, until: Math.min(circuit.until, now()) }
+    },
     succeeded: () => {
       circuit = afterSuccess(circuit, now())
     },
@@ -58,7 +66,11 @@ export function createBreaker(settings: BreakerSettings): Breaker {
       if (circuit.state !== 'open') lastError = message ?? lastError
       circuit = afterFailure(circuit, kind, rules, { at: now(), random: random() })
     },
-    look: () => ({ ...stateAt(circuit, now()), ...(lastError === undefined ? {} : { lastError }) }),
+    look: () => ({
+      ...stateAt(circuit, now()),
+      openings: circuit.state === 'closed' ? 0 : circuit.openings,
+      ...(lastError === undefined ? {} : { lastError }),
+    }),
   }
 }
 

@@ -18,13 +18,13 @@ export function startCapabilities(vendor: VendorAdapter, log: Logger): KnownCapa
     log,
     turn: async (signal) => {
       const answer = await vendor.capabilities({ signal })
-      if (answer.kind === 'ok') known = answer.value
-      else
-        log.warn(
-          { event: 'vendor.capabilities', reason: answer.message, status: answer.status },
-          'the capabilities are not known',
-        )
-      return answer.kind === 'ok' ? hourMs : retryMs
+      if (answer.kind === 'ok') {
+        known = answer.value
+        return hourMs
+      }
+      const line = { event: 'vendor.capabilities', reason: answer.message, status: answer.status }
+      log.warn(line, 'the capabilities are not known')
+      return Math.max(retryMs, answer.kind === 'retry' ? (answer.retryAfterMs ?? 0) : 0)
     },
   })
   return { ...loop, current: () => known }

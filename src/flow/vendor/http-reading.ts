@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { UnreadableEntry } from './adapter.js'
 
 export type Read<T> = { ok: true; value: T } | { ok: false; complaint: string }
 
@@ -9,6 +10,25 @@ export function readJson<T>(body: Buffer, contentType: string | undefined, schem
   const parsed = schema.safeParse(json.value)
   if (parsed.success) return { ok: true, value: parsed.data }
   return { ok: false, complaint: describeIssues(parsed.error.issues, json.value) }
+}
+
+/** Reads the entries of a list one by one; `named` reads at least whose it is of one that cannot be read. */
+export function readEach<T>(
+  entries: readonly unknown[],
+  schema: z.ZodType<T>,
+  named: z.ZodType<string>,
+): { items: T[]; unreadable: UnreadableEntry[] } {
+  const items: T[] = []
+  const unreadable: UnreadableEntry[] = []
+  for (const entry of entries) {
+    const read = schema.safeParse(entry)
+    if (read.success) items.push(read.data)
+    else {
+      const complaint = describeIssues(read.error.issues, entry, 'the entry')
+      unreadable.push({ id: named.safeParse(entry).data ?? null, complaint })
+    }
+  }
+  return { items, unreadable }
 }
 
 /** The parser's own message quotes the text, so it is dropped. */
@@ -29,14 +49,14 @@ function describeBody(body: Buffer, contentType = ''): string {
 
 const MOST_ISSUES = 5
 
-function describeIssues(issues: readonly z.core.$ZodIssue[], root: unknown): string {
-  const described = issues.slice(0, MOST_ISSUES).map((issue) => describeIssue(issue, root))
+function describeIssues(issues: readonly z.core.$ZodIssue[], root: unknown, whole = 'the answer'): string {
+  const described = issues.slice(0, MOST_ISSUES).map((issue) => describeIssue(issue, root, whole))
   const more = issues.length - described.length
   return described.join('; ') + (more > 0 ? `; and ${more} more` : '')
 }
 
-function describeIssue(issue: z.core.$ZodIssue, root: unknown): string {
-  const path = pathOf(issue.path)
+function describeIssue(issue: z.core.$ZodIssue, root: unknown, whole: string): string {
+  const path = pathOf(issue.path, whole)
   if (issue.code === 'invalid_type') return `${path}: expected ${issue.expected}, got ${kindAt(root, issue.path)}`
   if (issue.code === 'invalid_value') {
     const got = kindAt(root, issue.path)
@@ -47,9 +67,9 @@ function describeIssue(issue: z.core.$ZodIssue, root: unknown): string {
 }
 
 /** `stages[0].time`. Our schemas have fixed field names, so a path is never the vendor's own text. */
-function pathOf(path: readonly PropertyKey[]): string {
+function pathOf(path: readonly PropertyKey[], whole: string): string {
   const text = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`)).join('')
-  return text === '' ? 'the answer' : text.replace(/^\./, '')
+  return text === '' ? whole : text.replace(/^\./, '')
 }
 
 function kindAt(root: unknown, path: readonly PropertyKey[]): string {

@@ -70,19 +70,28 @@ export const order = z
 
 export const orders = z.object({ orders: z.array(order) })
 
-export const changedOrders = orders.extend({ cursor, has_more: z.boolean() })
+/** A page is read entry by entry: one that is wrong must not stop the others. */
+const entries = z.array(z.unknown())
 
-/** What an id and a state have to be is judged one by one where they are used: one that is wrong must not stop the others. */
-const agreement = z.object({ id: z.string(), tenant_key: z.string(), state: z.number(), modify_time: time }).transform(
-  ({ id, tenant_key, state, modify_time }): VendorAgreement => ({
-    id,
-    tenantKey: tenant_key,
-    state,
-    modifyTime: modify_time,
-  }),
-)
+export const changedOrders = z.object({ orders: entries, cursor, has_more: z.boolean() })
 
-export const changedAgreements = z.object({ agreements: z.array(agreement), cursor, has_more: z.boolean() })
+/** Which order or agreement an entry is about that cannot be read otherwise. */
+export const namedOrder = z.object({ order_id: orderId }).transform(({ order_id }) => order_id)
+export const namedAgreement = z.object({ id: orderId }).transform(({ id }) => id)
+
+/** What an id and a state have to be is judged where they are used. */
+export const agreement = z
+  .object({ id: z.string(), tenant_key: z.string(), state: z.number(), modify_time: time })
+  .transform(
+    ({ id, tenant_key, state, modify_time }): VendorAgreement => ({
+      id,
+      tenantKey: tenant_key,
+      state,
+      modifyTime: modify_time,
+    }),
+  )
+
+export const changedAgreements = z.object({ agreements: entries, cursor, has_more: z.boolean() })
 
 export const placedOrder = z.object({ order_id: orderId }).transform(({ order_id }) => ({ orderId: order_id }))
 

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { HttpAnswer, HttpClient } from '../../platform/http-call.js'
+import { traceHeaders } from '../../platform/tracing/spans.js'
 import type { VendorAnswer, VendorCall, VendorFailure } from './adapter.js'
 import { failureOfStatus, failureWithoutAnswer, type Question, unreadable } from './http-errors.js'
 import { readJson } from './http-reading.js'
@@ -32,16 +33,18 @@ const SENDABLE_HEADER = /^[\x21-\x7e]+$/
 export function createSender({ baseUrl, apiKey, timeoutMs, now }: SenderSettings, client: HttpClient): Send {
   const base = readBase(baseUrl)
   if (!SENDABLE_HEADER.test(apiKey)) throw new Error('VENDOR_API_KEY: expected printable ASCII without spaces')
-  return async (ask, { signal }) => {
+  return async (ask, call) => {
     const { method, path, body, idempotencyKey } = ask
     if (idempotencyKey !== undefined && !SENDABLE_HEADER.test(idempotencyKey)) return unsendable(ask)
+    const notYet = (await call.turn?.()) ?? null
+    if (notYet !== null) return notYet
     const answer = await client.call({
       method,
       url: new URL(base + path),
       headers: headersOf(apiKey, body, idempotencyKey),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       timeoutMs,
-      signal,
+      signal: call.signal,
     })
     return answer.kind === 'answer' ? judge(ask, answer, now()) : failureWithoutAnswer(ask, answer)
   }
@@ -63,6 +66,7 @@ function headersOf(apiKey: string, body: unknown, idempotencyKey: string | undef
     'accept-encoding': 'identity',
     authorization: `Bearer ${apiKey}`,
     'user-agent': 'bgc-bridge',
+    ...traceHeaders(),
     ...(body === undefined ? {} : { 'content-type': 'application/json; charset=utf-8' }),
     ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
   }

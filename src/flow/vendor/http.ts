@@ -1,8 +1,10 @@
 import { createHttpClient } from '../../platform/http-call.js'
-import type { ProxySettings } from '../../platform/proxy.js'
-import type { VendorAdapter, VendorAnswer, VendorCall, VendorOrder } from './adapter.js'
+import { type ProxySettings, readProxies } from '../../platform/proxy.js'
+import type { FoundOrder, VendorAdapter, VendorAnswer, VendorCall, VendorOrder } from './adapter.js'
+import { createFileFetch } from './file-fetch.js'
 import { accountBody, orderBody } from './http-bodies.js'
 import type { Question } from './http-errors.js'
+import { readEach } from './http-reading.js'
 import * as schemas from './http-schemas.js'
 import { createSender, expecting, ok, type Refuse, type Send } from './http-sender.js'
 
@@ -33,6 +35,12 @@ export function createHttpVendor(settings: HttpVendorSettings): VendorAdapter {
     changes: changes(send),
     agreements: agreements(send),
     cancelOrder: cancelOrder(send),
+    openReport: createFileFetch({
+      ownOrigin: new URL(settings.baseUrl).origin,
+      proxyFor: readProxies(proxy),
+      timeoutMs: settings.timeoutMs,
+      ...(ca === undefined ? {} : { ca }),
+    }),
     stop: async () => client.stop(),
   }
 }
@@ -78,11 +86,23 @@ function findOrder(send: Send): VendorAdapter['findOrder'] {
       // A server that ignores the query would hand us somebody else's order.
       const strange = orders.findIndex((order) => order.backgroundCheckId !== id)
       if (strange >= 0) return refuse(`orders[${strange}].background_check_id: expected the one asked for`)
-      return ok(orders[0] ?? null)
+      return ok(theOneOf(orders))
     })
     const path = `/orders?background_check_id=${encodeURIComponent(id)}`
-    return send<VendorOrder | null>({ ...question, path, read, except: { status: 404, means: null } }, call)
+    return send<FoundOrder | null>({ ...question, path, read, except: { status: 404, means: null } }, call)
   }
+}
+
+/**
+ * There should be one. Of several it is the same one whoever asks, in whatever order they come: one that goes on before
+ * one that was canceled, then the first by its id.
+ */
+function theOneOf(orders: readonly VendorOrder[]): FoundOrder | null {
+  const byId = new Map(orders.map((order) => [order.orderId, order]))
+  const rank = ({ status, orderId }: VendorOrder) => `${status === 'canceled' ? 1 : 0}${orderId}`
+  const [first, ...rest] = [...byId.values()].sort((one, other) => (rank(one) < rank(other) ? -1 : 1))
+  if (first === undefined) return null
+  return rest.length === 0 ? first : { ...first, others: rest.map(({ orderId }) => orderId) }
 }
 
 function getOrder(send: Send): VendorAdapter['getOrder'] {
@@ -164,11 +184,12 @@ function groupsOf(ids: readonly string[]): string[][] {
 
 function changes(send: Send): NonNullable<VendorAdapter['changes']> {
   const question: Question = { method: 'GET', route: '/orders?changed_after=…' }
-  const expired = { expired: true, orders: [], cursor: '', hasMore: false }
+  const expired = { expired: true, orders: [], unreadable: [], cursor: '', hasMore: false }
   return (cursor, limit, call) => {
     const read = expecting(question, schemas.changedOrders, ({ orders, cursor: next, has_more: hasMore }, refuse) => {
       if (hasMore && next === (cursor ?? '')) return refuse('cursor: expected another one, since has_more is true')
-      return ok({ expired: false, orders, cursor: next, hasMore })
+      const { items, unreadable } = readEach(orders, schemas.order, schemas.namedOrder)
+      return ok({ expired: false, orders: items, unreadable, cursor: next, hasMore })
     })
     const path = `/orders?changed_after=${encodeURIComponent(cursor ?? '')}&limit=${limit}`
     return send({ ...question, path, read, except: { status: 410, means: expired } }, call)
@@ -177,12 +198,17 @@ function changes(send: Send): NonNullable<VendorAdapter['changes']> {
 
 function agreements(send: Send): NonNullable<VendorAdapter['agreements']> {
   const question: Question = { method: 'GET', route: '/tripartite-agreements?changed_after=…' }
-  const expired = { expired: true, agreements: [], cursor: '', hasMore: false }
+  const expired = { expired: true, agreements: [], unreadable: [], cursor: '', hasMore: false }
   return (cursor, call) => {
-    const read = expecting(question, schemas.changedAgreements, ({ agreements, cursor: next, has_more }, refuse) => {
-      if (has_more && next === (cursor ?? '')) return refuse('cursor: expected another one, since has_more is true')
-      return ok({ expired: false, agreements, cursor: next, hasMore: has_more })
-    })
+    const read = expecting(
+      question,
+      schemas.changedAgreements,
+      ({ agreements, cursor: next, has_more: hasMore }, refuse) => {
+        if (hasMore && next === (cursor ?? '')) return refuse('cursor: expected another one, since has_more is true')
+        const { items, unreadable } = readEach(agreements, schemas.agreement, schemas.namedAgreement)
+        return ok({ expired: false, agreements: items, unreadable, cursor: next, hasMore })
+      },
+    )
     const path = `/tripartite-agreements?changed_after=${encodeURIComponent(cursor ?? '')}`
     return send({ ...question, path, read, except: { status: 410, means: expired } }, call)
   }

@@ -48,6 +48,9 @@ async function loadModule(path: string, environment: Readonly<Record<string, str
   const created = await exported.create(readEnvironment(exported, environment))
   const missing = VERBS.filter((verb) => typeof (created as Partial<VendorAdapter> | null)?.[verb] !== 'function')
   if (missing.length > 0) throw new Error(`VENDOR_ADAPTER: the adapter of ${path} lacks ${missing.join(', ')}`)
+  if (!['undefined', 'function'].includes(typeof created.openReport)) {
+    throw new Error(`VENDOR_ADAPTER: openReport of the adapter of ${path} must be a function`)
+  }
   return created
 }
 

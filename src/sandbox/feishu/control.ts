@@ -112,6 +112,17 @@ function userRoutes(feishu: () => SandboxFeishu): ControlRoute[] {
       run: ({ params, query }) => feishu().order(id(params), query.tenantKey),
     },
     {
+      method: 'GET',
+      path: '/orders/:id/reports',
+      does: 'reads the PDFs of an order by the links that it got',
+      run: async ({ params, query }) => ({
+        reports: (await feishu().readReports(id(params), query.tenantKey)).map(({ file, ...read }) => ({
+          ...read,
+          bytes: file?.length ?? 0,
+        })),
+      }),
+    },
+    {
       method: 'POST',
       path: '/orders/:id/cancel',
       does: 'the customer stops a check',

@@ -14,6 +14,7 @@ import { type FeishuOptions, readOptions, type SandboxApp, type SandboxTenant } 
 import { checkPromises, type JournalView, type PromiseOptions, type Violation } from './oracle.js'
 import type { SandboxOrder } from './orders.js'
 import type { PushAttempt, PushedEvent } from './pushes.js'
+import { type ReadReport, readReports } from './report-reads.js'
 import { applySwitches, type Switches } from './switches.js'
 import { World } from './world.js'
 
@@ -58,6 +59,8 @@ export type SandboxFeishu = {
 
   order(backgroundCheckId: string, tenantKey?: string): SandboxOrder
   orders(): SandboxOrder[]
+  /** Reads the PDFs of an order by the links that it got. */
+  readReports(backgroundCheckId: string, tenantKey?: string): Promise<ReadReport[]>
   account(accountId: string): SandboxAccount
   accounts(): SandboxAccount[]
   accountFields(appId: string, tenantKey: string, scope?: 1 | 2): unknown[]
@@ -140,6 +143,7 @@ export async function startSandboxFeishu(options: FeishuOptions): Promise<Sandbo
     untilAcknowledged: (eventId, timeoutMs) => world.pushes.untilAcknowledged(eventId, timeoutMs),
     order: (id, tenantKey) => world.orders.get(id, tenantKey),
     orders: () => world.orders.all(),
+    readReports: (id, tenantKey) => readReports(world.orders.get(id, tenantKey)),
     account: (accountId) => world.catalog.account(accountId),
     accounts: () => world.catalog.accounts(),
     accountFields: (appId, tenantKey, scope = 1) => world.accountFields.list({ appId, tenantKey }, scope),

@@ -115,6 +115,12 @@ export function vendorControl(vendor: () => SandboxVendor): Control {
       example: { batch: true, changes: false },
       run: withBody(capabilities, ({ body }) => vendor().setCapabilities('none' in body ? 'none' : defined(body))),
     },
+    {
+      method: 'POST',
+      path: '/report-links/expire',
+      does: 'every link to a report answers 403 until an answer names it anew, where links rotate',
+      run: () => vendor().expireReportLinks(),
+    },
     { method: 'POST', path: '/cursors/forget', does: 'every cursor answers 410', run: () => vendor().forgetCursors() },
     {
       method: 'PUT',

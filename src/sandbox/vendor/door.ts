@@ -69,7 +69,7 @@ export class VendorDoor {
     raw: Buffer,
   ): Reply {
     // Report links are public and unguessable: no key (contract §3.2).
-    if (operation === 'files') return reportReply(incoming.method, incoming.path)
+    if (operation === 'files') return reportReply(incoming, this.#parts.state.links)
     const { state } = this.#parts
     if (incoming.headers.authorization !== `Bearer ${state.options.apiKey}`) {
       return jsonReply(401, { error: { message: 'expected the header Authorization: Bearer <VENDOR_API_KEY>' } })

@@ -5,6 +5,7 @@ import type { Feed, FeedPage } from './feed.js'
 import type { VendorOperation } from './journal.js'
 import type { VendorCapabilities, VendorOptions } from './options.js'
 import type { VendorOrder, VendorOrders } from './orders.js'
+import type { ReportLinks } from './reports.js'
 
 export type VendorAnswer = { status: number; body: unknown; applied?: boolean; orderId?: string; differs?: boolean }
 export type VendorCall = {
@@ -23,6 +24,7 @@ export type VendorState = {
   agreements: Map<string, AgreementChange>
   orderFeed: Feed
   agreementFeed: Feed
+  links: ReportLinks
   /** Order ids by Idempotency-Key, with the body that came first. */
   keys: Map<string, { orderId: string; tenantKey: string; body: string }>
   onPlaced: (order: VendorOrder) => void

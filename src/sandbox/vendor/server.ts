@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { type Fault, FaultPlan, type FaultSource, type PlannedFault } from '../support/faults.js'
 import { startHttp } from '../support/http.js'
 import { Windows, type WorstWindow } from '../support/windows.js'
@@ -18,7 +17,7 @@ import {
   type VendorResult,
   type VendorStage,
 } from './orders.js'
-import { reportPath } from './reports.js'
+import { ReportLinks } from './reports.js'
 import type { AgreementChange, VendorState } from './routes.js'
 import { Scripts } from './scripts.js'
 
@@ -51,6 +50,8 @@ export type SandboxVendor = {
   setCapabilities(capabilities: Partial<VendorCapabilities> | 'none'): void
   /** Every cursor given so far answers 410. */
   forgetCursors(): void
+  /** Every link to a report given so far answers 403, where links rotate. */
+  expireReportLinks(): void
   setNotify(target: NudgeTarget | undefined): void
   setScenario(scenario: ((order: VendorOrder) => Script) | undefined): void
   nudges(): Nudge[]
@@ -70,14 +71,13 @@ export type SandboxVendor = {
 /** A vendor's system on loopback: the other side of docs/vendor-api.md. */
 export async function startSandboxVendor(given: VendorOptions): Promise<SandboxVendor> {
   const options = { ...given }
-  const secret = randomBytes(16).toString('hex')
+  const links = new ReportLinks(options.rotateReportLinks ?? false)
   const journal = new VendorJournal()
   const faults = new FaultPlan<VendorFaultMatch>()
   const windows = new Windows()
   const nudges = new Nudges(options.notify)
-  let base = ''
   const orders = new VendorOrders(
-    (order, name) => base + reportPath(secret, order, name),
+    (order, name) => links.to(order, name),
     (order) => void nudges.send(order),
   )
   const scripts = new Scripts(orders)
@@ -89,9 +89,10 @@ export async function startSandboxVendor(given: VendorOptions): Promise<SandboxV
     agreements: new Map(),
     orderFeed: new Feed(),
     agreementFeed: new Feed(),
+    links,
     keys: new Map(),
     onPlaced: (order) => scripts.start(order, options.scenario?.(order) ?? []),
-    show: (order) => showOrder(order, options.rotateReportLinks ?? false),
+    show: (order) => showOrder(order, (link) => links.shown(link)),
   }
   const door = new VendorDoor({ state, journal, faults, windows })
   const control = vendorControl(() => sandbox)
@@ -102,7 +103,7 @@ export async function startSandboxVendor(given: VendorOptions): Promise<SandboxV
       port: options.port ?? 0,
     },
   )
-  base = server.url
+  links.lieBelow(server.url)
 
   const sandbox: SandboxVendor = {
     url: server.url,
@@ -136,6 +137,7 @@ export async function startSandboxVendor(given: VendorOptions): Promise<SandboxV
       state.orderFeed.forget()
       state.agreementFeed.forget()
     },
+    expireReportLinks: () => links.expire(),
     setNotify: (target) => nudges.aim(target),
     setScenario: (scenario) => {
       if (scenario) options.scenario = scenario
@@ -162,9 +164,9 @@ function readCapabilities(capabilities: Partial<VendorCapabilities> | 'none'): V
 }
 
 /** An order as docs/vendor-api.md writes it. */
-function showOrder(order: VendorOrder, rotateLinks: boolean) {
+function showOrder(order: VendorOrder, shown: (link: string) => string) {
   const reports = <T extends { reports?: Array<{ url: string }> }>(part: T): T =>
-    rotateLinks && part.reports ? { ...part, reports: part.reports.map(rotate) } : part
+    part.reports ? { ...part, reports: part.reports.map((report) => ({ ...report, url: shown(report.url) })) } : part
   return {
     order_id: order.orderId,
     background_check_id: order.backgroundCheckId,
@@ -172,10 +174,4 @@ function showOrder(order: VendorOrder, rotateLinks: boolean) {
     stages: order.stages.map(reports),
     ...(order.result ? { result: reports(order.result) } : {}),
   }
-}
-
-function rotate<T extends { url: string }>(report: T): T {
-  const url = new URL(report.url)
-  url.searchParams.set('signature', randomBytes(8).toString('hex'))
-  return { ...report, url: url.href }
 }

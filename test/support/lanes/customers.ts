@@ -1,5 +1,5 @@
 import { receiveOrder } from '../../../src/flow/orders/receive.js'
-import type { RateWindow } from '../../../src/flow/to-feishu/limiter/limiter.js'
+import type { RateWindow } from '../../../src/platform/limiter/limiter.js'
 import { type SandboxApp, type SandboxFeishu, startSandboxFeishu } from '../../../src/sandbox/index.js'
 import type { Ground } from '../room.js'
 import type { LanePlan, WorldPlan } from './plan.js'

@@ -1,6 +1,6 @@
 import type pg from 'pg'
-import type { Limiter } from '../../../src/flow/to-feishu/limiter/limiter.js'
 import type { Database, Sql } from '../../../src/platform/database/database.js'
+import type { Limiter } from '../../../src/platform/limiter/limiter.js'
 import type { Mortal } from './mortal.js'
 
 type Query = (...args: unknown[]) => Promise<pg.QueryResult>

@@ -1,0 +1,39 @@
+import type { Database } from '../../platform/database/database.js'
+import { isOfValues } from '../../platform/database/of-values.js'
+import type { TaskWorkerOptions, VendorTask } from './tasks.js'
+
+/** Code of ours that fails for so many times does not do so by chance: a person has to look. */
+export const mostCrashes = 10
+
+/** A bug or a lost database: the row says when it is tried again, and the lease does if even that cannot be written. */
+export async function onCrash(options: TaskWorkerOptions, task: VendorTask, failure: unknown): Promise<void> {
+  const { database, log, onFailure } = options
+  const about = { subject: task.subject, action: task.action }
+  onFailure?.(`vendor-${task.action}`)
+  log.error({ event: 'vendor_task.crashed', ...about, err: failure }, 'a task crashed')
+  try {
+    const crashes = await putOffCrashed(database, task, failure)
+    if (crashes < mostCrashes) return
+    await database.transaction((sql) => options.giveUp[task.action](sql, task))
+    log.error({ event: 'vendor_task.given_up', ...about, crashes }, 'a task crashed too often and is given up')
+  } catch (lost) {
+    log.warn({ event: 'vendor_task.not_put_off', ...about, err: lost }, 'a task that crashed waits for its lease')
+  }
+}
+
+/** Its call may have taken effect. Answers how often it crashed; what a database does that is away does not count. */
+async function putOffCrashed({ pool }: Database, task: VendorTask, failure: unknown): Promise<number> {
+  const { rows } = await pool.query<{ crashes: number }>(
+    `UPDATE vendor_tasks SET claimed = false, ambiguous_at = now(), attempts = attempts + 1, crashes = crashes + $3,
+       due_at = now() + least(300000, 1000 * 2 ^ least(attempts, 16)) * interval '1 ms', last_error = $4
+     WHERE subject = $1 AND fence = $2 RETURNING crashes`,
+    [task.subject, task.fence, isOfDatabase(failure) ? 0 : 1, 'our own code failed; the log tells why'],
+  )
+  return rows[0]?.crashes ?? 0
+}
+
+/** An SQLSTATE that does not say something about values, or an error of the connection. */
+function isOfDatabase(failure: unknown): boolean {
+  if (!(failure instanceof Error) || !('code' in failure)) return false
+  return /^([0-9A-Z]{5}|E[A-Z]+)$/.test(String(failure.code)) && !isOfValues(failure)
+}
