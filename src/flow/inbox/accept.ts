@@ -125,10 +125,10 @@ const insertSql = `
   WITH fresh AS (
     INSERT INTO seen_events (hash) SELECT unnest($1::bytea[]) ON CONFLICT DO NOTHING RETURNING hash
   )
-  INSERT INTO events (app_id, event_id, type, tenant_key, create_time, payload_sealed)
-  SELECT e.app_id, e.event_id, e.type, e.tenant_key, e.create_time, e.payload
-  FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[])
-    AS e (hash, app_id, event_id, type, tenant_key, create_time, payload)
+  INSERT INTO events (app_id, event_id, type, tenant_key, create_time, payload_sealed, trace_parent)
+  SELECT e.app_id, e.event_id, e.type, e.tenant_key, e.create_time, e.payload, e.trace_parent
+  FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::text[])
+    AS e (hash, app_id, event_id, type, tenant_key, create_time, payload, trace_parent)
   JOIN fresh USING (hash)
   RETURNING app_id, event_id`
 
@@ -145,6 +145,7 @@ async function insert(rows: Waiting[], { database, sealer }: AcceptOptions): Pro
       events.map((event) => event.tenantKey),
       events.map((event) => event.createTime),
       events.map((event) => sealer.seal(event.payload, eventContext(event.appId, event.eventId))),
+      events.map((event) => event.traceParent ?? null),
     ],
   })
   return new Map(result.rows.map((row) => [hashOf(row.app_id, row.event_id).toString('hex'), 'accepted']))

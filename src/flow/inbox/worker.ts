@@ -3,7 +3,9 @@ import type { Database, Sql } from '../../platform/database/database.js'
 import { fairClaimSql, fairClaimValues } from '../../platform/database/fair-claim.js'
 import type { Logger } from '../../platform/logger.js'
 import { type Loop, startLoop } from '../../platform/loop.js'
+import { failSpan, inSpan, type Span } from '../../platform/tracing/spans.js'
 import { eventContext } from './accept.js'
+import { checkOf } from './check-of.js'
 import { effects } from './effects.js'
 
 export interface InboxWorkerOptions {
@@ -21,6 +23,7 @@ export type SettledState = 'done' | 'ignored' | 'failed'
 interface ClaimedEvent {
   id: string
   attempts: number
+  trace_parent: string | null
 }
 
 const batch = 50
@@ -33,7 +36,7 @@ const claimSql = fairClaimSql({
   table: 'events',
   id: 'id',
   set: 'attempts = claimed.attempts + 1',
-  returning: 'claimed.id, claimed.attempts',
+  returning: 'claimed.id, claimed.attempts, claimed.trace_parent',
 })
 
 /**
@@ -64,9 +67,16 @@ async function handBack({ pool }: Database, { id }: ClaimedEvent): Promise<void>
 }
 
 async function process(options: InboxWorkerOptions, event: ClaimedEvent): Promise<void> {
+  const attributes = { 'bgc.id': event.id, 'bgc.attempts': event.attempts }
+  const facts = { kind: 'consumer', parent: event.trace_parent, attributes } as const
+  await inSpan('take effect', facts, (span) => processTraced(options, event, span))
+}
+
+async function processTraced(options: InboxWorkerOptions, event: ClaimedEvent, span: Span): Promise<void> {
   try {
     await options.database.transaction((sql) => takeEffect(options, sql, event.id))
   } catch (failure) {
+    failSpan(span, failure instanceof Error ? failure.name : typeof failure)
     options.onFailure?.('inbox-effect')
     options.log.error(
       { event: 'inbox.effect_failed', id: event.id, attempts: event.attempts, err: failure },
@@ -78,12 +88,17 @@ async function process(options: InboxWorkerOptions, event: ClaimedEvent): Promis
 
 /** Only what an event itself does wrong makes it fail; what was acknowledged outlives any trouble of the database. */
 async function putOff(
-  { database }: InboxWorkerOptions,
+  { database, sealer }: InboxWorkerOptions,
   { id, attempts }: ClaimedEvent,
   failure: unknown,
 ): Promise<void> {
-  if (attempts >= mostAttempts && !isOfDatabase(failure))
-    return settle(database.pool, id, 'failed', `the effect failed ${attempts} times; the log tells why`)
+  if (attempts >= mostAttempts && !isOfDatabase(failure)) {
+    const problem = `the effect failed ${attempts} times; the log tells why`
+    return database.transaction(async (sql) => {
+      const row = await lockNew(sql, id)
+      if (row !== undefined) await keep(sql, sealer, id, row, 'failed', problem)
+    })
+  }
   await database.pool.query(`UPDATE events SET due_at = now() + $2 * interval '1 ms' WHERE id = $1 AND state = 'new'`, [
     id,
     Math.min(60_000, 100 * 2 ** Math.min(attempts, 16)),
@@ -104,13 +119,17 @@ interface EventRow {
   payload_sealed: Buffer
 }
 
-async function takeEffect(options: InboxWorkerOptions, sql: Sql, id: string): Promise<void> {
+async function lockNew(sql: Sql, id: string): Promise<EventRow | undefined> {
   const found = await sql.query<EventRow>(
     `SELECT app_id, event_id, type, tenant_key, create_time, payload_sealed FROM events
      WHERE id = $1 AND state = 'new' AND payload_sealed IS NOT NULL FOR UPDATE`,
     [id],
   )
-  const row = found.rows[0]
+  return found.rows[0]
+}
+
+async function takeEffect(options: InboxWorkerOptions, sql: Sql, id: string): Promise<void> {
+  const row = await lockNew(sql, id)
   if (row === undefined) return
   const effect = Object.hasOwn(effects, row.type) ? effects[row.type] : undefined
   const outcome =
@@ -118,7 +137,8 @@ async function takeEffect(options: InboxWorkerOptions, sql: Sql, id: string): Pr
       ? { kind: 'ignored' as const }
       : await effect(sql, options.sealer, keptEvent(options.sealer, row))
   const state = outcome.kind === 'refused' ? 'failed' : outcome.kind
-  await settle(sql, id, state, outcome.kind === 'refused' ? outcome.problem : null)
+  if (state === 'done') await settleDone(sql, id)
+  else await keep(sql, options.sealer, id, row, state, outcome.kind === 'refused' ? outcome.problem : null)
   options.onSettled?.(effect === undefined ? 'other' : row.type, state)
   const line = {
     event: 'inbox.settled',
@@ -137,12 +157,36 @@ function keptEvent(sealer: Sealer, row: EventRow) {
   return { appId: row.app_id, tenantKey: row.tenant_key, createTime: row.create_time, payload }
 }
 
-/** Payloads are kept only while somebody may still need them: ignored and failed ones for 30 days. */
-async function settle(sql: Sql, id: string, state: SettledState, problem: string | null): Promise<void> {
+async function settleDone(sql: Sql, id: string): Promise<void> {
   await sql.query(
-    `UPDATE events SET state = $2, error = $3, due_at = NULL, settled_at = now(),
-       payload_sealed = CASE WHEN $2 = 'done' THEN NULL ELSE payload_sealed END
+    `UPDATE events SET state = 'done', error = NULL, due_at = NULL, settled_at = now(), payload_sealed = NULL,
+       background_check_id = NULL
      WHERE id = $1 AND state = 'new'`,
-    [id, state, problem],
+    [id],
+  )
+}
+
+/**
+ * Payloads are kept only while somebody may still need them: ignored and failed ones for 30 days, and those of a check
+ * that was erased not at all. The order is locked, so that an erasure that is under way is seen, or sees this event.
+ */
+async function keep(
+  sql: Sql,
+  sealer: Sealer,
+  id: string,
+  row: EventRow,
+  state: 'ignored' | 'failed',
+  problem: string | null,
+): Promise<void> {
+  const check = checkOf(sealer, row)
+  const order = await sql.query<{ erased: boolean }>(
+    'SELECT erased_at IS NOT NULL AS erased FROM orders WHERE background_check_id = $1 FOR SHARE',
+    [check],
+  )
+  await sql.query(
+    `UPDATE events SET state = $2, error = $3, due_at = NULL, settled_at = now(), background_check_id = $4,
+       payload_sealed = CASE WHEN $5 THEN NULL ELSE payload_sealed END
+     WHERE id = $1 AND state = 'new'`,
+    [id, state, problem, check, order.rows[0]?.erased ?? false],
   )
 }
