@@ -6,15 +6,15 @@ export interface DataKey extends Sealer {
   wrapped: Buffer
 }
 
-const contextOf = (owner: string) => `data-key:${owner}`
+export const dataKeyContext = (owner: string): string => `data-key:${owner}`
 
 export function createDataKey(sealer: Sealer, owner: string): DataKey {
   const key = randomBytes(32)
-  return { wrapped: sealer.seal(key, contextOf(owner)), ...createSealer([{ id: '', key }], false) }
+  return { wrapped: sealer.seal(key, dataKeyContext(owner)), ...createSealer([{ id: '', key }], false) }
 }
 
 export function openDataKey(sealer: Sealer, owner: string, wrapped: Buffer): DataKey {
-  const key = sealer.open(wrapped, contextOf(owner))
+  const key = sealer.open(wrapped, dataKeyContext(owner))
   return { wrapped, ...createSealer([{ id: '', key }], false) }
 }
 

@@ -2,6 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
 import type { Started } from '../lifetime.js'
 import type { Logger } from '../logger.js'
+import { applicationName } from './application-name.js'
 import { PrismaClient } from './generated/client.js'
 import { readTarget } from './migrate.js'
 import { openPool } from './pool.js'
@@ -21,6 +22,14 @@ export interface Database extends Started {
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>
 }
 
+/**
+ * PostgreSQL ends a statement after so long. A connection that says nothing for longer is half-open, as a firewall or a
+ * lost host leaves it: without a limit of our own, whoever waits on it would wait until the kernel gives up.
+ */
+const statementTimeoutMs = 30_000
+/** A connection that does not even roll back within so long is given up. */
+const rollBackWithinMs = 5000
+
 /** Statement, lock and pool waits of the intake end here, in ms: Feishu hangs up at 3 s. */
 const intakeTimeoutMs = 2000
 
@@ -29,15 +38,26 @@ export interface DatabaseOptions {
   url: string
   log: Logger
   connections?: number
+  /** Marks of the keys that the process seals and opens with: it shows them for as long as it runs (key-marks.ts). */
+  keyMarks?: readonly string[]
 }
 
-export function openDatabase({ url, log, connections = 10 }: DatabaseOptions): Database {
+export function openDatabase({ url, log, connections = 10, keyMarks }: DatabaseOptions): Database {
   const { connection, schema } = readTarget(url)
   // What is acknowledged must be on disk, whatever the server's default says.
   const options = `-c synchronous_commit=on -c search_path=${pg.escapeIdentifier(schema)}`
-  const common = { ...connection, application_name: 'bgc-bridge', options }
+  const name = keyMarks === undefined ? 'bgc-bridge' : applicationName(schema, keyMarks)
+  const common = { ...connection, application_name: name, options }
   const lost = (failure: Error) => log.warn({ event: 'database.connection_lost', err: failure }, 'a connection broke')
-  const limits = { max: connections, connectionTimeoutMillis: 10_000, statement_timeout: 30_000 }
+  // A process that has nothing to do is seen all the same.
+  const min = keyMarks === undefined ? 0 : 1
+  const limits = {
+    max: connections,
+    min,
+    connectionTimeoutMillis: 10_000,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + 5000,
+  }
   const pool = openPool({ ...common, ...limits }, lost)
   const intakeLimits = {
     max: 2,
@@ -63,6 +83,9 @@ export function openDatabase({ url, log, connections = 10 }: DatabaseOptions): D
   }
 }
 
+// `pg` reads the time from the query, and its types do not say so.
+const rollBack: pg.QueryConfig & { query_timeout: number } = { text: 'ROLLBACK', query_timeout: rollBackWithinMs }
+
 async function inTransaction<T>(pool: pg.Pool, work: (sql: Sql) => Promise<T>): Promise<T> {
   const client = await pool.connect()
   let broken: Error | undefined
@@ -72,7 +95,7 @@ async function inTransaction<T>(pool: pg.Pool, work: (sql: Sql) => Promise<T>): 
     await client.query('COMMIT')
     return result
   } catch (failure) {
-    await client.query('ROLLBACK').catch((cause: unknown) => {
+    await client.query(rollBack).catch((cause: unknown) => {
       broken = cause instanceof Error ? cause : new Error('the roll-back failed', { cause })
     })
     throw failure

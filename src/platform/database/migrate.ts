@@ -16,6 +16,8 @@ export type MigrateOptions = {
   /** The PostgreSQL schema to work in; else `?schema=` of the URL, else `public`. */
   schema?: string
   folder?: string
+  /** The migrations of an earlier release: only these, so that what that release wrote can be read. */
+  only?: readonly string[]
 }
 
 /** `prisma/migrations`, seen from src/platform/database and from dist/platform/database alike. */
@@ -37,7 +39,9 @@ export async function migrate(databaseUrl: string, options: MigrateOptions = {})
     await makeSchema(session, target.schema)
     await settleKilled(session)
     await refuseFailed(session)
-    const names = await listMigrations(folder)
+    const all = await listMigrations(folder)
+    await refuseNewer(session, all)
+    const names = all.filter((name) => options.only?.includes(name) ?? true)
     return (await missing(session, names)).length === 0 ? [] : await apply(session, target, folder, names)
   } finally {
     // The lock goes with its session.
@@ -56,7 +60,7 @@ export async function pendingMigrations(database: string | pg.Pool, options: Mig
   }
 }
 
-type Queryable = Pick<pg.Pool | pg.Client, 'query'>
+type Queryable = Pick<pg.Pool | pg.Client | pg.ClientBase, 'query'>
 type Target = { connection: pg.ClientConfig; schema: string }
 
 async function openSession({ connection }: Target): Promise<pg.Client> {
@@ -91,12 +95,29 @@ async function apply(session: pg.Client, target: Target, folder: string, names: 
 }
 
 async function missing(database: Queryable, names: string[]): Promise<string[]> {
-  if (!(await hasTable(database))) return names
+  const applied = new Set(await appliedMigrations(database))
+  return names.filter((name) => !applied.has(name))
+}
+
+/** The migrations that a database has, in the order of their names. */
+export async function appliedMigrations(database: Queryable): Promise<string[]> {
+  if (!(await hasTable(database))) return []
   const { rows } = await database.query<{ migration_name: string }>(
     'SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL',
   )
-  const applied = new Set(rows.map((row) => row.migration_name))
-  return names.filter((name) => !applied.has(name))
+  return rows.map((row) => row.migration_name).sort()
+}
+
+/** A later release has changed the schema: what this one would write there, and overlook, nobody knows. */
+export async function refuseNewer(database: Queryable, known?: readonly string[]): Promise<void> {
+  const names = known ?? (await listMigrations(MIGRATIONS))
+  const unknown = (await appliedMigrations(database)).filter((name) => !names.includes(name))
+  if (unknown.length === 0) return
+  throw new Error(
+    `The database was written by a later release of bgc-bridge (it has ${unknown.join(', ')}): use that release or a later ` +
+      'one. To go back to this one, restore a backup that this one or an earlier one wrote, into another database ' +
+      '(BGC_DATA_DIR or DATABASE_URL).',
+  )
 }
 
 /** A killed process leaves a row without an end; whether its transaction was committed is noted in the row itself. */

@@ -1,0 +1,21 @@
+import { createHash } from 'node:crypto'
+
+/**
+ * What connections call themselves in pg_stat_activity: the schema they work in and the keys of their process, as marks
+ * that tell nothing but which is which. A rotation of keys sees by it who has to be restarted first.
+ */
+export function applicationName(schema: string, keyMarks: readonly string[]): string {
+  return `bgc-bridge ${schemaMark(schema)} ${keyMarks.slice(0, mostMarks).join(',')}`
+}
+
+/** PostgreSQL cuts names at 63 bytes. */
+const mostMarks = 6
+
+export function schemaMark(schema: string): string {
+  return createHash('sha256').update(schema).digest('hex').slice(0, 4)
+}
+
+export function readApplicationName(name: string): { schema: string; marks: string[] } | null {
+  const match = /^bgc-bridge ([0-9a-f]{4}) ([0-9a-f]{6}(?:,[0-9a-f]{6})*)$/.exec(name)
+  return match?.[1] && match[2] ? { schema: match[1], marks: match[2].split(',') } : null
+}
