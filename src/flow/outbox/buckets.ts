@@ -34,8 +34,11 @@ export function familyOf(api: string): string {
   return api.split('.')[0] ?? api
 }
 
-/** Whether a hold `h` parks the method of a bucket `b`: it names none, this one, or its family. */
-export const holdsApi = `h.api IN ('', b.api, split_part(b.api, '.', 1))`
+/** What a hold after a restore names as its method: it parks all that is sent, and no question to Feishu. */
+export const restoredApi = 'restored'
+
+/** Whether a hold `h` parks the method of a bucket `b`: it names none, this one, or its family, or came with a restore. */
+export const holdsApi = `h.api IN ('', '${restoredApi}', b.api, split_part(b.api, '.', 1))`
 
 /** Buckets where something is due that nothing holds back, leased to `owner`; `only` these, or any. */
 export async function leaseDueBuckets(

@@ -29,6 +29,8 @@ export interface Claim {
   orderState: string | null
   dataKey: Buffer | null
   bodySealed: Buffer | null
+  /** Of its order. */
+  traceParent?: string | null
   /** `performance.now()` before the claim was made: it ends so long after, whatever the answer's way took. */
   claimedAt: number
 }
@@ -52,11 +54,13 @@ interface ClaimRow {
   order_state: string | null
   data_key: Buffer | null
   body_sealed: Buffer | null
+  trace_parent: string | null
 }
 
 /**
  * Claims heads that are due, the longest waiting first. A claim that nobody settled belonged to a process that died or
- * stood still: its call may have taken effect, and counts as an attempt, in Feishu's windows as well.
+ * stood still: its call may have taken effect, and counts as an attempt, in Feishu's windows and in the calls per minute
+ * as well.
  */
 const claimSql = `
   WITH picked AS (
@@ -75,6 +79,11 @@ const claimSql = `
     FROM picked p WHERE d.id = p.id
     RETURNING d.id, d.seq, d.fence, d.lane, d.api, d.background_check_id, d.stage_id, d.attempts, d.ambiguous, d.last_error,
       d.first_attempt_at, d.waited_ms, d.body_sealed, p.state = 'sending' AS abandoned
+  ), counted AS (
+    INSERT INTO call_minutes AS m (minute, app_id, tenant_key, api, calls)
+    SELECT date_trunc('minute', now()), b.app_id, b.tenant_key, b.api, count(*) FROM claimed, buckets b
+    WHERE abandoned AND b.id = $1 GROUP BY 1, 2, 3, 4
+    ON CONFLICT (minute, app_id, tenant_key, api) DO UPDATE SET calls = m.calls + excluded.calls
   )
   SELECT c.*, (c.last_error ->> 'tokens_refused')::int AS tokens_refused,
     CASE WHEN c.abandoned THEN 0 ELSE (c.last_error ->> 'looks')::int END AS looks,
@@ -84,7 +93,7 @@ const claimSql = `
     ) END AS again,
     coalesce(extract(epoch FROM now() - c.first_attempt_at)::float8 * 1000 - c.waited_ms, 0)::float8 AS age_ms,
     EXISTS (SELECT 1 FROM deliveries w WHERE w.lane = c.lane AND w.seq > c.seq AND w.state = 'pending') AS others_wait,
-    o.state AS order_state, o.data_key
+    o.state AS order_state, o.data_key, o.trace_parent
   FROM claimed c LEFT JOIN orders o ON o.background_check_id = c.background_check_id
   ORDER BY c.id`
 
@@ -110,6 +119,7 @@ export async function claimHeads(sql: Sql, bucketId: number, limit: number, leas
     orderState: row.order_state,
     dataKey: row.data_key,
     bodySealed: row.body_sealed,
+    traceParent: row.trace_parent,
     claimedAt,
   }))
 }

@@ -1,4 +1,5 @@
 import type { Sql } from '../../platform/database/database.js'
+import { unsureFor } from './unsure.js'
 
 /**
  * The room `outbox`: deliveries that wait for Feishu, in lanes.
@@ -9,27 +10,50 @@ import type { Sql } from '../../platform/database/database.js'
  */
 export interface LaneState {
   lastSeq: number
-  /** `cancel`: an operator stopped the order; whatever the vendor says after that is not sent any more. */
+  /** `cancel`: an operator stopped the order; `erasure`: it was erased. What the vendor says after that is not sent any more. */
   closedBy: string | null
+  /** What is put into it may have been sent before the database was restored. */
+  unsure: boolean
 }
 
 export async function lockLane(sql: Sql, lane: string): Promise<LaneState> {
-  await sql.query('INSERT INTO lanes (lane) VALUES ($1) ON CONFLICT DO NOTHING', [lane])
-  const locked = await sql.query<{ last_seq: number; closed_by: string | null }>(
-    'SELECT last_seq, closed_by FROM lanes WHERE lane = $1 FOR UPDATE',
+  await make(sql, lane)
+  const locked = await sql.query<{ last_seq: number; closed_by: string | null; unsure: boolean }>(
+    'SELECT last_seq, closed_by, unsure FROM lanes WHERE lane = $1 FOR UPDATE',
     [lane],
   )
-  return { lastSeq: locked.rows[0]?.last_seq ?? 0, closedBy: locked.rows[0]?.closed_by ?? null }
+  const row = locked.rows[0]
+  return { lastSeq: row?.last_seq ?? 0, closedBy: row?.closed_by ?? null, unsure: row?.unsure ?? false }
 }
 
-/** An operator stopped the order of this lane. The caller holds it. */
-export async function closeLane(sql: Sql, lane: string): Promise<void> {
-  await sql.query(`UPDATE lanes SET closed_by = 'cancel' WHERE lane = $1`, [lane])
+/** An order that comes soon after a restore may be one that was known, and sent for, before. */
+async function make(sql: Sql, lane: string): Promise<void> {
+  await sql.query(
+    `INSERT INTO lanes (lane, unsure)
+     SELECT $1, EXISTS (SELECT 1 FROM restores WHERE restored_at > now() - ${unsureFor}) ON CONFLICT DO NOTHING`,
+    [lane],
+  )
 }
 
-/** Locks lanes that exist, in one order for everybody, since two settlements may share lanes. */
-export async function lockLanes(sql: Sql, lanes: readonly string[]): Promise<void> {
-  await sql.query('SELECT 1 FROM lanes WHERE lane = ANY($1) ORDER BY lane FOR UPDATE', [lanes])
+/** As `lockLane`, but it never waits: false when somebody else holds the lane. */
+export async function lockLaneIfFree(sql: Sql, lane: string): Promise<boolean> {
+  await make(sql, lane)
+  const locked = await sql.query('SELECT 1 FROM lanes WHERE lane = $1 FOR UPDATE SKIP LOCKED', [lane])
+  return locked.rowCount === 1
+}
+
+/** An operator stopped the order of this lane, or it was erased before it ended. The caller holds it. */
+export async function closeLane(sql: Sql, lane: string, by: 'cancel' | 'erasure' = 'cancel'): Promise<void> {
+  await sql.query('UPDATE lanes SET closed_by = $2 WHERE lane = $1', [lane, by])
+}
+
+/** Locks lanes that exist, in one order for everybody, since two settlements may share lanes. Answers those that are unsure. */
+export async function lockLanes(sql: Sql, lanes: readonly string[]): Promise<string[]> {
+  const locked = await sql.query<{ lane: string; unsure: boolean }>(
+    'SELECT lane, unsure FROM lanes WHERE lane = ANY($1) ORDER BY lane FOR UPDATE',
+    [lanes],
+  )
+  return locked.rows.filter((row) => row.unsure).map((row) => row.lane)
 }
 
 /**

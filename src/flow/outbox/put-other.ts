@@ -27,9 +27,10 @@ export async function putBehind(
   deliveries: readonly NewOther[],
 ): Promise<{ ids: string[]; buckets: number[] }> {
   if (deliveries.length === 0) return { ids: [], buckets: [] }
-  const { lastSeq } = await lockLane(sql, to.lane)
+  const { lastSeq, unsure } = await lockLane(sql, to.lane)
   const rows: Array<{ bucket: number; api: string; probe: boolean; body: Buffer }> = []
-  for (const { content, probe = false } of deliveries) {
+  for (const { content, probe: asked = false } of deliveries) {
+    const probe = asked || unsure
     const bucketApi = (probe && probes[content.api]) || content.api
     const bucket = (await bucketOf(sql, to.appId, to.tenantKey, bucketApi)).id
     rows.push({ bucket, api: content.api, probe, body: sealBody(sealer, to.lane, content) })
@@ -104,11 +105,11 @@ export async function putBackBehind(
   sealer: Sealer,
   { id, lane, content }: { id: string; lane: string; content: OtherBody },
 ): Promise<number[]> {
-  const { lastSeq } = await lockLane(sql, lane)
+  const { lastSeq, unsure } = await lockLane(sql, lane)
   await sql.query(
     `UPDATE deliveries SET state = 'pending', due_at = NULL, settled_at = NULL, dead_class = NULL, attempts = 0,
-       first_attempt_at = NULL, waited_ms = 0, seq = $2, body_sealed = $3 WHERE id = $1 AND state = 'dead'`,
-    [id, lastSeq + 1, sealBody(sealer, lane, content)],
+       first_attempt_at = NULL, waited_ms = 0, ambiguous = ambiguous OR $4, seq = $2, body_sealed = $3 WHERE id = $1 AND state = 'dead'`,
+    [id, lastSeq + 1, sealBody(sealer, lane, content), unsure],
   )
   await sql.query('UPDATE lanes SET last_seq = $2 WHERE lane = $1', [lane, lastSeq + 1])
   return readyHeads(sql, [lane])

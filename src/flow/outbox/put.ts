@@ -4,6 +4,7 @@ import { laneOfOrder, type OrderBody } from '../map.js'
 import { openBody, sealBody } from './bodies.js'
 import { bucketOf } from './buckets.js'
 import { type LaneState, readyHeads } from './lanes.js'
+import { unsureBegin } from './unsure.js'
 
 /** An order whose lane the caller holds, with the key that its bodies are sealed with. */
 export interface OrderLane {
@@ -122,8 +123,9 @@ async function insert(sql: Sql, lane: OrderLane, rows: readonly WaitingRow[], se
     buckets.set(api, (await bucketOf(sql, appId, tenantKey, api)).id)
   }
   await sql.query(
-    `INSERT INTO deliveries (lane, app_id, tenant_key, background_check_id, seen_at, seq, bucket_id, api, stage_id, stage_time, body_sealed)
-     SELECT $1, $2, $3, $4, $5, w.*
+    `INSERT INTO deliveries (lane, app_id, tenant_key, background_check_id, seen_at, ambiguous, last_error,
+       seq, bucket_id, api, stage_id, stage_time, body_sealed)
+     SELECT $1, $2, $3, $4, $5, $12::jsonb IS NOT NULL, $12::jsonb, w.*
      FROM unnest($6::int[], $7::int[], $8::text[], $9::text[], $10::bigint[], $11::bytea[])
        AS w (seq, bucket_id, api, stage_id, stage_time, body) ORDER BY w.seq`,
     [
@@ -138,6 +140,7 @@ async function insert(sql: Sql, lane: OrderLane, rows: readonly WaitingRow[], se
       rows.map((row) => row.stage?.stage_id ?? null),
       rows.map((row) => row.stage?.stage_time ?? null),
       rows.map((row) => row.body),
+      lane.state.unsure ? JSON.stringify(unsureBegin) : null,
     ],
   )
 }

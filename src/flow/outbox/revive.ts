@@ -9,7 +9,14 @@ import { lockLane } from './lanes.js'
 import { type LaneDelivery, type OrderLane, putWaiting, readLane } from './put.js'
 
 /** Whether a dead delivery waits again, or why it cannot. */
-export type Revived = { kind: 'revived'; buckets: number[] } | { kind: 'refused'; reason: string } | { kind: 'unknown' }
+export type Revived = { kind: 'revived'; buckets: number[] } | Refused | { kind: 'unknown' }
+
+/** `erased`: nothing is left of it to send. */
+interface Refused {
+  kind: 'refused'
+  reason: string
+  erased?: true
+}
 
 interface DeadRow {
   lane: string
@@ -35,7 +42,7 @@ export async function reviveDelivery(sql: Sql, sealer: Sealer, keepers: Keepers,
   if (row === undefined) return { kind: 'unknown' }
   if (row.background_check_id === null) return reviveOther(sql, sealer, keepers, id, row)
   const lane = await lockOrderLane(sql, sealer, row.background_check_id)
-  if (typeof lane === 'string') return refused(lane)
+  if ('kind' in lane) return lane
   const deliveries = await readLane(sql, lane)
   const dead = deliveries.find((each) => each.id === id)
   if (dead?.state !== 'dead') return refused(`it is not dead, it is ${dead?.state ?? row.state}`)
@@ -81,16 +88,18 @@ function isWaitingCancel({ content, state }: LaneDelivery): boolean {
   return content.api === 'cancel' && state === 'pending'
 }
 
-async function lockOrderLane(sql: Sql, sealer: Sealer, backgroundCheckId: string): Promise<OrderLane | string> {
+async function lockOrderLane(sql: Sql, sealer: Sealer, backgroundCheckId: string): Promise<OrderLane | Refused> {
   const state = await lockLane(sql, laneOfOrder(backgroundCheckId))
   const found = await sql.query<{ app_id: string; tenant_key: string; state: string; data_key: Buffer | null }>(
     'SELECT app_id, tenant_key, state, data_key FROM orders WHERE background_check_id = $1 FOR UPDATE',
     [backgroundCheckId],
   )
   const order = found.rows[0]
-  if (order?.data_key === undefined || order.data_key === null) return 'its content was erased'
+  if (order?.data_key === undefined || order.data_key === null) {
+    return { ...refused('its content was erased'), erased: true }
+  }
   if (order.state === 'canceled' || order.state === 'completed')
-    return `its order is ${order.state}, and Feishu takes nothing more`
+    return refused(`its order is ${order.state}, and Feishu takes nothing more`)
   const key = openDataKey(sealer, backgroundCheckId, order.data_key)
   return { backgroundCheckId, appId: order.app_id, tenantKey: order.tenant_key, key, state }
 }
@@ -107,8 +116,8 @@ async function putBack(
   const again = isStage ? [dead, ...waiting] : [...waiting, dead]
   await sql.query(
     `UPDATE deliveries SET state = 'pending', due_at = NULL, settled_at = NULL, dead_class = NULL, attempts = 0,
-       first_attempt_at = NULL, waited_ms = 0, ambiguous = ambiguous OR dead_class = 'unconfirmed' WHERE id = $1`,
-    [dead.id],
+       first_attempt_at = NULL, waited_ms = 0, ambiguous = ambiguous OR dead_class = 'unconfirmed' OR $2 WHERE id = $1`,
+    [dead.id, lane.state.unsure],
   )
   const buckets = await putWaiting(sql, lane, inTime(again, lastStageTime(others)), Date.now())
   await forgetAttention(sql, lane.backgroundCheckId)
@@ -147,7 +156,7 @@ export async function forgetAttention(sql: Sql, backgroundCheckId: string): Prom
   )
 }
 
-function refused(reason: string): Revived {
+function refused(reason: string): Refused {
   return { kind: 'refused', reason }
 }
 

@@ -1,10 +1,12 @@
 import type { Database, Sql } from '../../platform/database/database.js'
 import { addToTimeline, type TimelineEntry } from '../timeline.js'
 import { settleApprovals } from './approval.js'
+import { type CountedCall, countCalls } from './call-minutes.js'
 import { lockLanes, readyHeads } from './lanes.js'
 import { type OtherParts, type OtherRow, tellKeepers } from './settle-other.js'
 import type { Move, Settlement } from './settlement.js'
 import { endLanes } from './supersede.js'
+import { makeSure } from './unsure.js'
 
 export interface SettledDelivery {
   id: string
@@ -26,13 +28,15 @@ export async function settleDeliveries(
 ): Promise<{ settled: SettledDelivery[]; buckets: number[] }> {
   const lanes = [...new Set(settlements.map((each) => each.lane))]
   return database.transaction(async (sql) => {
-    await lockLanes(sql, lanes)
+    const unsure = await lockLanes(sql, lanes)
     await makeBucketsToMoveTo(sql, settlements)
     const rows = await update(sql, settlements)
     const put = await tellKeepers(sql, other, rows.filter(isOther), settlements)
     await endLanes(sql, rows)
+    if (unsure.length > 0) await makeSure(sql, takenIn(unsure, rows, settlements))
     const buckets = [...put, ...(await readyHeads(sql, lanes)), ...movedTo(rows, settlements)]
     await settleOrders(sql, rows, settlements)
+    await countCalls(sql, callsOf(rows, settlements))
     return {
       settled: rows.map(({ id, fence, api, state, seen_ms_ago }) => ({
         id,
@@ -46,6 +50,22 @@ export async function settleDeliveries(
   })
 }
 
+/** Lanes of which Feishu has just taken something: what comes later in them cannot have been there before. */
+function takenIn(lanes: readonly string[], rows: readonly SettledRow[], settlements: readonly Settlement[]): string[] {
+  const called = new Set(settlements.filter((each) => each.callMsAgo !== null).map((each) => each.id))
+  const taken = rows.filter((row) => row.state === 'delivered' && row.confirmed && called.has(row.id))
+  return lanes.filter((lane) => taken.some((row) => row.lane === lane))
+}
+
+/** The call of a claim that is not the row's any more was counted by whoever claimed it next. */
+function callsOf(rows: readonly SettledRow[], settlements: readonly Settlement[]): CountedCall[] {
+  const settled = new Set(rows.map(({ id, fence }) => `${id}.${fence}`))
+  return settlements.flatMap(({ id, fence, to, call, callMsAgo }) => {
+    if (call === undefined || callMsAgo === null || !settled.has(`${id}.${fence}`)) return []
+    return [{ ...call, msAgo: callMsAgo, delivered: to === 'delivered' }]
+  })
+}
+
 interface SettledRow extends OtherRow {
   fence: number
   bucket_id: number
@@ -56,21 +76,23 @@ interface SettledRow extends OtherRow {
 
 const isOther = (row: SettledRow) => row.background_check_id === null
 
-/** Feishu refused it because the order was over, and the customer's cancel came while the call was under way. */
-const refusedAsOver = `s.state = 'dead' AND s.last_error ->> 'code' = '1002858'`
+/** Nothing of the order is sent any more: it was stopped, or erased, while the call was under way. */
+const isOver = `(o.state = 'canceled' OR o.erased_at IS NOT NULL)`
+/** Feishu refused it because the order was over, or nothing is left of it that somebody could send again. */
+const refusedAsOver = `s.state = 'dead' AND (s.last_error ->> 'code' = '1002858' OR o.erased_at IS NOT NULL)`
 
 const updateSql = `
   UPDATE deliveries d SET
-    state = CASE WHEN o.state = 'canceled' AND (s.state = 'pending' OR ${refusedAsOver}) THEN 'superseded' ELSE s.state END,
-    due_at = CASE WHEN s.state = 'pending' AND o.state IS DISTINCT FROM 'canceled' THEN now() + s.in_ms * interval '1 ms' END,
-    settled_at = CASE WHEN s.state = 'pending' AND o.state IS DISTINCT FROM 'canceled' THEN NULL ELSE now() END,
+    state = CASE WHEN ${isOver} AND (s.state = 'pending' OR ${refusedAsOver}) THEN 'superseded' ELSE s.state END,
+    due_at = CASE WHEN s.state = 'pending' AND ${isOver} IS NOT TRUE THEN now() + s.in_ms * interval '1 ms' END,
+    settled_at = CASE WHEN s.state = 'pending' AND ${isOver} IS NOT TRUE THEN NULL ELSE now() END,
     attempts = d.attempts + s.attempt,
     waited_ms = d.waited_ms + CASE WHEN s.attempt = 0 AND NOT s.ages AND d.first_attempt_at IS NOT NULL THEN s.in_ms::bigint ELSE 0 END,
     ambiguous = (d.ambiguous AND NOT s.clears) OR s.ambiguous,
     bucket_id = CASE WHEN s.move_to IS NULL THEN d.bucket_id ELSE
       (SELECT b.id FROM buckets b WHERE b.app_id = d.app_id AND b.tenant_key = d.tenant_key AND b.api = s.move_to) END,
     confirmed = s.confirmed,
-    dead_class = CASE WHEN o.state = 'canceled' AND ${refusedAsOver} THEN NULL ELSE s.dead_class END,
+    dead_class = CASE WHEN ${isOver} AND ${refusedAsOver} THEN NULL ELSE s.dead_class END,
     last_error = CASE WHEN s.state = 'pending' THEN coalesce(s.last_error, d.last_error) ELSE s.last_error END,
     first_attempt_at = CASE WHEN s.call_ms_ago IS NULL AND s.attempt = 0 THEN d.first_attempt_at
       ELSE coalesce(d.first_attempt_at, now()) END,
@@ -170,9 +192,9 @@ async function endOrders(sql: Sql, rows: readonly SettledRow[], state: string): 
   if (ids.length === 0) return
   await sql.query(
     `UPDATE orders o SET state = $2, failure = NULL, updated_at = now(),
-       attention = array_remove(CASE WHEN $2 = 'canceled' AND NOT EXISTS (
+       attention = array_remove(array_remove(CASE WHEN $2 = 'canceled' AND NOT EXISTS (
            SELECT 1 FROM deliveries d WHERE d.background_check_id = o.background_check_id AND d.state = 'dead')
-         THEN array_remove(attention, 'delivery_dead') ELSE attention END, 'failed')
+         THEN array_remove(attention, 'delivery_dead') ELSE attention END, 'failed'), 'stale')
      WHERE background_check_id IN (
        SELECT background_check_id FROM orders WHERE background_check_id = ANY($1) AND state <> 'canceled'
        ORDER BY background_check_id FOR UPDATE)`,

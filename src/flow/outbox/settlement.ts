@@ -8,7 +8,16 @@ export type Settlement = Settled & {
   backgroundCheckId: string | null
   /** Since the answer of the call that was made; `null` when none was. */
   callMsAgo: number | null
+  /** Whose minute counts that call, and whether Feishu asked to slow down. */
+  call?: CallMade
   lastError: LastError | null
+}
+
+export interface CallMade {
+  appId: string
+  tenantKey: string
+  api: string
+  limited: boolean
 }
 
 export type Settled =

@@ -17,6 +17,14 @@ export async function supersedeStopped(sql: Sql, lane: string): Promise<void> {
   await supersede(sql, [lane], `d.state = 'pending' AND NOT (d.api = 'update_result' AND d.ambiguous)`)
 }
 
+/**
+ * Ends what waits in the lane of an order that is erased, and what is dead there: nothing is left of it to send. The
+ * caller holds the lane.
+ */
+export async function supersedeErased(sql: Sql, lane: string): Promise<void> {
+  await supersede(sql, [lane], `d.state IN ('pending', 'dead')`)
+}
+
 /** What settled deliveries mean for what waits behind them, by an operator's cancel. The caller holds the lanes. */
 export async function endLanes(
   sql: Sql,

@@ -20,6 +20,8 @@ export interface OurOrder {
   deliveries: readonly OurDelivery[]
   /** What was sent cannot be read: it was erased, or no key opens it. Only Feishu's status is followed then. */
   opaque?: 'erased' | 'closed'
+  /** The database was just restored: what Feishu has beyond it is about to be found again at the vendor. */
+  catchingUp?: boolean
 }
 
 /** A difference of one order. */
@@ -140,14 +142,18 @@ function isAcceptedResult({ is, content }: OurDelivery): boolean {
   return content.api === 'update_result' && (is === 'confirmed' || is === 'inferred')
 }
 
-function differenceOf({ state, deliveries }: OurOrder, { status }: FeishuOrder, confirm: string[]): Difference | null {
+function differenceOf(
+  { state, deliveries, catchingUp }: OurOrder,
+  { status }: FeishuOrder,
+  confirm: string[],
+): Difference | null {
   const found = (kind: FindingKind): Difference => ({ kind, detail: { order_status: Number(status), state } })
   const hasResult = deliveries.some(
     (each) => isAcceptedResult(each) || (each.content.api === 'update_result' && confirm.includes(each.id)),
   )
   const underWay = deliveries.some((each) => each.content.api === 'update_result' && each.is === 'open')
   if (status === orderStatus.completed)
-    return state === 'completed' || hasResult || underWay ? null : found('completed_in_feishu')
+    return state === 'completed' || hasResult || underWay || catchingUp ? null : found('completed_in_feishu')
   const undone = status === orderStatus.notApproved || status === orderStatus.approvalWithdrawn
   if (undone) return hasResult ? found('result_not_approved') : null
   const saidCancel = deliveries.some((each) => each.content.api === 'cancel' && isExpected(each))

@@ -3,11 +3,14 @@ import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Sql } from '../../platform/database/database.js'
 import { laneOfOrder, type OrderState } from '../map.js'
 import { openBody } from '../outbox/bodies.js'
+import { unsureFor } from '../outbox/unsure.js'
 import type { OurDelivery, OurOrder } from './compare.js'
 
 export interface KnownOrder extends OurOrder {
   appId: string
   tenantKey: string
+  /** Of its lane (src/flow/outbox/unsure.ts). */
+  unsure: boolean
 }
 
 interface OrderRow {
@@ -17,6 +20,8 @@ interface OrderRow {
   state: OrderState
   data_key: Buffer | null
   rested: boolean
+  unsure: boolean
+  catching_up: boolean
 }
 
 interface DeliveryRow {
@@ -41,9 +46,11 @@ export async function readKnownOrders(
   onClosed: (backgroundCheckId: string, failure: unknown) => void,
 ): Promise<Map<string, KnownOrder>> {
   const found = await sql.query<OrderRow>(
-    `SELECT background_check_id, app_id, tenant_key, state, data_key, updated_at <= $2 AS rested
-     FROM orders WHERE background_check_id = ANY($1)`,
-    [ids, quietSince],
+    `SELECT background_check_id, app_id, tenant_key, state, data_key, updated_at <= $2 AS rested,
+       coalesce(l.unsure, false) AS unsure, coalesce(l.unsure, false) AND EXISTS (
+         SELECT 1 FROM restores WHERE restored_at > now() - ${unsureFor}) AS catching_up
+     FROM orders LEFT JOIN lanes l ON l.lane = $3 || background_check_id WHERE background_check_id = ANY($1)`,
+    [ids, quietSince, laneOfOrder('')],
   )
   const deliveries = await readDeliveries(
     sql,
@@ -73,8 +80,16 @@ function toKnown(
   deliveries: readonly DeliveryRow[],
   onClosed: (backgroundCheckId: string, failure: unknown) => void,
 ): KnownOrder {
-  const { background_check_id: id, app_id: appId, tenant_key: tenantKey, state, rested, data_key: wrapped } = row
-  const common = { appId, tenantKey, state, rested }
+  const {
+    background_check_id: id,
+    app_id: appId,
+    tenant_key: tenantKey,
+    state,
+    rested,
+    unsure,
+    data_key: wrapped,
+  } = row
+  const common = { appId, tenantKey, state, rested, unsure, catchingUp: row.catching_up }
   // What was erased cannot be compared by its stages any more.
   if (wrapped === null) return { ...common, deliveries: [], opaque: 'erased' }
   try {

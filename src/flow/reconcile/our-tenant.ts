@@ -1,4 +1,5 @@
 import type { Sql } from '../../platform/database/database.js'
+import { laneOfOrder } from '../map.js'
 
 interface Tenant {
   appId: string
@@ -31,7 +32,10 @@ export async function knownSince(sql: Sql, { appId, tenantKey }: Tenant): Promis
   return found.rows[0]?.since.getTime() ?? Date.now()
 }
 
-/** Orders with something that nobody confirmed, or with differences that last and that the list did not show, by their ids. */
+/**
+ * Orders with something that nobody confirmed, with differences that last and that the list did not show, or of which it is
+ * not known what was sent before the database was restored, by their ids.
+ */
 export async function doubtedOrders(
   sql: Sql,
   { appId, tenantKey }: Tenant,
@@ -46,8 +50,11 @@ export async function doubtedOrders(
      UNION SELECT background_check_id FROM findings
      WHERE state IN ('open', 'dismissed') AND settled_at IS NULL AND tenant_key = $2 AND background_check_id > $3 AND app_id = $1
        AND found_at > $4 AND seen_at < $6
+     UNION SELECT o.background_check_id FROM orders o JOIN lanes l ON l.lane = $7 || o.background_check_id
+     WHERE l.unsure AND o.tenant_key = $2 AND o.background_check_id > $3 AND o.app_id = $1
+       AND o.state NOT IN ('completed', 'canceled') AND EXISTS (SELECT 1 FROM restores WHERE restored_at > $4)
      ORDER BY id LIMIT $5`,
-    [appId, tenantKey, after, since, limit, seenBefore],
+    [appId, tenantKey, after, since, limit, seenBefore, laneOfOrder('')],
   )
   return found.rows.map((row) => row.id)
 }

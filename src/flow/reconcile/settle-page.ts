@@ -1,8 +1,11 @@
 import type { Database } from '../../platform/database/database.js'
 import { type FindingKind, type FindingToNote, flagDifference, noteFindings, settleGone } from '../findings.js'
+import { laneOfOrder } from '../map.js'
+import { makeSure } from '../outbox/unsure.js'
 import { type FeishuOrder, orderStatus } from '../to-feishu/order-reads.js'
 import { compareOrder } from './compare.js'
 import { type KnownOrder, readKnownOrders } from './our-orders.js'
+import { showsNothingElse } from './restored.js'
 import { type SettledOrder, type SettleOrderOptions, saysSomething, settleOrder } from './settle-order.js'
 import { type ClaimedSweep, type Counts, holdsSweep } from './sweeps.js'
 
@@ -40,6 +43,7 @@ export async function settlePage(
   const standing = await standingOf(database, sweep, ids)
   const counts = { orders: orders.length, compared: 0, others: 0, found: 0, repaired: 0 }
   const lost: FeishuOrder[] = []
+  const sure: string[] = []
   for (const theirs of orders) {
     const ours = known.get(theirs.id)
     if (ours === undefined) {
@@ -50,12 +54,14 @@ export async function settlePage(
     // Two apps of one tenant see each other's orders.
     if (!isOf(ours, sweep)) continue
     counts.compared += 1
+    if (ours.unsure && showsNothingElse(ours, theirs)) sure.push(laneOfOrder(theirs.id))
     const certain = theirs.updatedAt !== null && theirs.updatedAt <= page.certainUntil
     if (!standing.has(theirs.id) && !saysSomething(compareOrder(ours, theirs, certain))) continue
     const settled = await settleAlone(options, sweep, { theirs, certain, quietSince })
     counts.found += settled?.noted.length ?? 0
     counts.repaired += settled?.repaired.length ?? 0
   }
+  await makeSure(database.pool, sure)
   counts.found += (await settleLost(options, sweep, lost, page, standing)).length
   return counts
 }

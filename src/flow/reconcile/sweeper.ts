@@ -5,6 +5,7 @@ import { settleKnown } from '../findings.js'
 import type { FeishuReads } from '../to-feishu/reads.js'
 import { type Answer, askForOrders, askForPage, mostIds } from './ask.js'
 import { doubtedOrders, knownSince, ordersToProbe } from './our-tenant.js'
+import { releaseRestored } from './restored.js'
 import { type SettlePageOptions, settleMissing, settlePage } from './settle-page.js'
 import { type ClaimedSweep, type Counts, claimSweep, endTurn, enrol, type Progress, type Turn } from './sweeps.js'
 import type { SweepTerms } from './terms.js'
@@ -68,7 +69,8 @@ interface Taken {
  */
 async function takeWholeTurn(options: SweeperOptions, sweep: ClaimedSweep): Promise<Taken> {
   const end = async (taken: Taken) => {
-    await endTurn(options.database.pool, sweep, taken.turn)
+    if (sweep.restored && taken.outcome === 'finished') await endHold(options, sweep, taken.turn)
+    else await endTurn(options.database.pool, sweep, taken.turn)
     return taken
   }
   try {
@@ -77,6 +79,27 @@ async function takeWholeTurn(options: SweeperOptions, sweep: ClaimedSweep): Prom
     if (!isOfValues(failure)) throw failure
     return end(noAnswer(options, sweep, 'Feishu answered something that cannot be written down', null))
   }
+}
+
+/** The first whole sweep after the database was restored. */
+async function endHold(options: SweeperOptions, sweep: ClaimedSweep, turn: Turn): Promise<void> {
+  const buckets = await options.database.transaction(async (sql) => {
+    const freed = await releaseRestored(sql, sweep)
+    await endTurn(sql, sweep, turn)
+    return freed
+  })
+  if (buckets === null) return
+  const { appId: app_id, tenantKey: tenant_key } = sweep
+  options.log.info(
+    { event: 'restore.released', app_id, tenant_key },
+    'orders were compared after a restore: sending goes on',
+  )
+  options.onSettled({ buckets, tellVendor: false, repaired: [], noted: [] })
+}
+
+/** What a restore lost, no event will tell; and while nothing is sent, nothing is too new to be judged. */
+function termsOf({ terms }: SweeperOptions, { restored }: ClaimedSweep): SweepTerms {
+  return restored ? { ...terms, certainAfterMs: 0, quietMs: 0 } : terms
 }
 
 function takeTurn(options: SweeperOptions, sweep: ClaimedSweep): Promise<Taken> {
@@ -92,7 +115,8 @@ const nothing: Counts = { pages: 0, orders: 0, compared: 0, others: 0, found: 0,
  * every provider. From the moment that this is known, orders from before are compared, too.
  */
 async function begin(options: SweeperOptions, sweep: ClaimedSweep): Promise<Taken> {
-  const { database, reads, terms } = options
+  const { database, reads } = options
+  const terms = termsOf(options, sweep)
   const to = sweep.now.getTime() - terms.certainAfterMs
   const windowFrom = async (isNew: boolean) => {
     const earliest = Math.max(await knownSince(database.pool, sweep), sweep.now.getTime() - terms.lookBackMs)
@@ -129,7 +153,7 @@ async function listPage(options: SweeperOptions, sweep: ClaimedSweep, progress: 
     return noAnswer(options, sweep, 'Feishu has more and names no next page', null)
   }
   const page = { orders, certainUntil: progress.to, knownSince: await knownSince(database.pool, sweep) }
-  const counted = await settlePage(pageOptions(options), sweep, new Set(sweep.providers), page)
+  const counted = await settlePage(pageOptions(options, sweep), sweep, new Set(sweep.providers), page)
   const counts = add(progress.counts, { ...counted, pages: 1 })
   const next: Progress = hasMore
     ? { ...progress, pageToken: nextToken, counts }
@@ -148,15 +172,15 @@ async function askDoubted(options: SweeperOptions, sweep: ClaimedSweep, progress
   if (answer.kind !== 'page') return withoutPage(options, sweep, answer, progress)
   const orders = answer.page.orders.filter((order) => ids.includes(order.id))
   const page = { orders, certainUntil: progress.to, knownSince: await knownSince(database.pool, sweep) }
-  const counted = await settlePage(pageOptions(options), sweep, new Set(sweep.providers), page)
+  const counted = await settlePage(pageOptions(options, sweep), sweep, new Set(sweep.providers), page)
   const missing = ids.filter((id) => !orders.some((order) => order.id === id))
-  const noted = await settleMissing(pageOptions(options), sweep, missing)
+  const noted = await settleMissing(pageOptions(options, sweep), sweep, missing)
   const counts = add(progress.counts, { ...counted, pages: 1, found: counted.found + noted.length })
   return goOn(options, { ...progress, after: ids.at(-1) ?? '', counts })
 }
 
-function pageOptions(options: SweeperOptions): SettlePageOptions {
-  return { ...options, quietMs: options.terms.quietMs }
+function pageOptions(options: SweeperOptions, sweep: ClaimedSweep): SettlePageOptions {
+  return { ...options, quietMs: termsOf(options, sweep).quietMs }
 }
 
 function add(one: Counts, other: Counts): Counts {

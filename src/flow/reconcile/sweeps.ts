@@ -38,6 +38,8 @@ export interface ClaimedSweep {
   providers: string[]
   /** PostgreSQL's clock at the claim. */
   now: Date
+  /** Nothing is sent for the tenant until it was swept: the database was restored. */
+  restored: boolean
 }
 
 interface SweepRow {
@@ -49,6 +51,7 @@ interface SweepRow {
   progress: Progress | null
   providers: string[]
   now: Date
+  restored: boolean
 }
 
 /**
@@ -92,7 +95,9 @@ export async function claimSweep(sql: Sql, apps: readonly string[], leaseMs: num
        ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED
      ) due
      WHERE s.app_id = due.app_id AND s.tenant_key = due.tenant_key
-     RETURNING s.app_id, s.tenant_key, s.fence, s.failures, s.swept_until, s.progress, s.providers, now() AS now`,
+     RETURNING s.app_id, s.tenant_key, s.fence, s.failures, s.swept_until, s.progress, s.providers, now() AS now,
+       EXISTS (SELECT 1 FROM holds h WHERE h.released_at IS NULL AND h.scope = 'restore' AND h.app_id = s.app_id
+                 AND h.tenant_key = s.tenant_key) AS restored`,
     [apps, leaseMs],
   )
   const row = claimed.rows[0]
@@ -106,8 +111,9 @@ export async function claimSweep(sql: Sql, apps: readonly string[], leaseMs: num
     progress,
     providers,
     now,
+    restored,
   } = row
-  return { appId, tenantKey, fence, failures, sweptUntil, progress, providers, now }
+  return { appId, tenantKey, fence, failures, sweptUntil, progress, providers, now, restored }
 }
 
 /** Asked under the locks of an order: whoever asked Feishu earlier and comes later must not settle by what is old. */

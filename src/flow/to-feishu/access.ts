@@ -1,8 +1,9 @@
 import type { Parts } from '../../app.js'
+import type { RateWindow } from '../../platform/limiter/limiter.js'
 import { readProxies } from '../../platform/proxy.js'
 import { apis, type FeishuApi } from './apis.js'
 import { createFeishuClient, type FeishuClient } from './client.js'
-import type { RateWindow } from './limiter/limiter.js'
+import { countReads } from './read-calls.js'
 import { createReads, type FeishuReads } from './reads.js'
 import { createTokens, type Tokens } from './tokens.js'
 import { createTokenStore } from './tokens-store.js'
@@ -18,7 +19,7 @@ export interface FeishuAccess {
 
 /** Loads the SDK, which takes a moment: where Feishu is asked now and then only, build it at the first question. */
 export function createFeishuAccess(
-  parts: Pick<Parts, 'config' | 'database' | 'sealer' | 'log' | 'limiter' | 'random'>,
+  parts: Pick<Parts, 'config' | 'database' | 'sealer' | 'log' | 'limiter' | 'random'> & Partial<Pick<Parts, 'metrics'>>,
 ) {
   const { config, database, sealer, log, limiter, random } = parts
   const { apps, timeoutMs, rateLimits, rateLimitsSlow } = config.feishu
@@ -31,13 +32,22 @@ export function createFeishuAccess(
   )
   const windowsOf = (api: string) => (apis[api as FeishuApi].rate === 'slow' ? rateLimitsSlow : rateLimits)
   const clientOf = (appId: string) => find(clients, appId)
-  const reads = createReads({ database, limiter, tokens, clientOf, windowsOf, timeoutMs })
+  const readCalls = countReads({
+    database,
+    log,
+    onRead: (api, outcome) => {
+      parts.metrics?.reads.inc({ api, outcome })
+      if (outcome === 'limited') parts.metrics?.limited.inc({ api })
+    },
+  })
+  const reads = createReads({ database, limiter, tokens, clientOf, windowsOf, timeoutMs, onCall: readCalls.count })
   const access: FeishuAccess = {
     tokens,
     reads,
     clientOf,
     windowsOf,
     stop: async () => {
+      await readCalls.idle()
       await Promise.all([tokens.stop(), ...[...clients.values()].map((client) => client.stop())])
     },
   }

@@ -1,21 +1,24 @@
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Database } from '../../platform/database/database.js'
+import { isFresh, type Slot, type SlotReturn } from '../../platform/limiter/limiter.js'
 import type { Logger } from '../../platform/logger.js'
+import { inSpan } from '../../platform/tracing/spans.js'
 import type { DeliveryBody } from '../map.js'
 import type { Bucket } from '../outbox/buckets.js'
 import type { Claim } from '../outbox/claim.js'
 import type { Settlement } from '../outbox/settlement.js'
 import { adopt } from './adopt.js'
+import { traceCall } from './attempt-spans.js'
 import { isOpenable, openContent, openOrderContent, requestOf } from './claimed-content.js'
 import type { FeishuClient } from './client.js'
 import { type Aside, type Decision, decide, type RetryTerms } from './decide.js'
 import { hold } from './holds.js'
-import { isFresh, type Slot, type SlotReturn } from './limiter/limiter.js'
 import { afterLook, lookFirst } from './look-first.js'
 import type { LookUps } from './look-up.js'
 import type { FeishuReads } from './reads.js'
 import type { FeishuReply } from './reply.js'
 import type { SlotSource } from './slots.js'
+import { isKnownByName } from './stage-by-name.js'
 import type { Tokens } from './tokens.js'
 
 export interface AttemptOptions {
@@ -29,6 +32,8 @@ export interface AttemptOptions {
   /** After an attempt whose outcome is not known, Feishu is asked after so many ms each, then it is sent again. */
   lookAfterMs: readonly number[]
   clientOf: (appId: string) => FeishuClient
+  /** Puts links of ours into what leaves, new ones at each attempt; what was opened stays as it is. */
+  linkReports?: <Content extends DeliveryBody>(claim: Claim, content: Content) => Content
   timeoutMs: number
   /** A call may begin so long after its claim, and the claim outlives the call's timeout by as much. */
   claimSlackMs: number
@@ -88,14 +93,17 @@ export function createAttempts(bucket: Bucket, options: AttemptOptions): Attempt
       const callMsAgo = called ? performance.now() - answeredAt : null
       const adopted = decision.aside.kind === 'adopt' ? await adoptAgreement(bucket, options, claim, token) : null
       const settled = adopted ?? { ...decision.settled, lastError: decision.lastError }
-      await options.settle({ ...idsOf(claim), ...settled, callMsAgo })
+      const { appId, tenantKey, api } = bucket
+      const made = { appId, tenantKey, api, limited: decision.aside.kind === 'slow_down' }
+      await inSpan('settle', {}, () => options.settle({ ...idsOf(claim), ...settled, callMsAgo, call: made }))
       return decision.aside
     },
     canOpen: (claim) => isOpenable(claim, options, opened),
     wantsLook: (claim) => claim.ambiguous && claim.looks < lookAfterMs.length && mayLook(claim),
     look: async (claim, token) => {
       const content = openOrderContent(claim, options.sealer)
-      const seen = await lookUps.look(bucket, content, content.body.background_check_id, token)
+      const byName = await isKnownByName(options.database.pool, options.sealer, claim, content)
+      const seen = await lookUps.look(bucket, content, content.body.background_check_id, token, byName)
       const line = { event: 'feishu.look', ...idsForLog(bucket, claim), look: claim.looks + 1, seen }
       options.log.info(line, 'looked whether an attempt took effect')
       if (seen === 'token_refused') await evict(bucket, options, token)
@@ -115,7 +123,9 @@ async function call(
   // A claim that is over may be somebody else's: what is written later than this could end after its lease.
   const mayWrite = () => isFresh(slot, performance.now()) && performance.now() < claim.claimedAt + options.claimSlackMs
   // No signal: a call that began is not broken off by a stop, it ends by its timeout and settles.
-  return options.clientOf(bucket.appId).call(requestOf(bucket, content), { token, mayWrite })
+  const client = options.clientOf(bucket.appId)
+  const leaving = options.linkReports?.(claim, content) ?? content
+  return traceCall(bucket.api, () => client.call(requestOf(bucket, leaving), { token, mayWrite }))
 }
 
 /** The agreement is there: reading its id, with a call of its own, is what was asked for. `null`: not read, try again. */

@@ -1,6 +1,7 @@
 import type { Sql } from '../../platform/database/database.js'
 import { type Bucket, familyOf, holdsApi } from '../outbox/buckets.js'
 
+/** `restore` and `vendor` are put by others: src/flow/reconcile/mark-restored.ts, src/flow/vendor/parking.ts. */
 export type HoldScope = 'tenant' | 'app' | 'method'
 
 /** Parks what a mistake outside of this service would only refuse again; released by an operator or a life-cycle event. */
@@ -37,8 +38,14 @@ export async function releaseCredentialHolds(sql: Sql, appIds: readonly string[]
  * when the hold is not open.
  */
 export async function release(sql: Sql, id: bigint): Promise<number[] | null> {
+  // Whoever releases at the same time waits here, so that the last one sees that it is the last.
+  await sql.query('SELECT 1 FROM restores WHERE released_at IS NULL FOR UPDATE')
   const released = await sql.query('UPDATE holds SET released_at = now() WHERE id = $1 AND released_at IS NULL', [id])
   if (released.rowCount === 0) return null
+  await sql.query(
+    `UPDATE restores SET released_at = now() WHERE released_at IS NULL
+       AND NOT EXISTS (SELECT 1 FROM holds WHERE scope = 'restore' AND released_at IS NULL)`,
+  )
   const freed = await sql.query<{ id: number; waits: boolean }>(
     `UPDATE buckets b SET not_before = NULL FROM holds h
      WHERE h.id = $1 AND b.app_id = h.app_id AND h.tenant_key IN ('', b.tenant_key) AND ${holdsApi}

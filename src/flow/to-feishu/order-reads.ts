@@ -44,13 +44,13 @@ export function readOrderPage(data: unknown): OrderPage {
   return { orders: listOf(data['items']).flatMap(readOrder), hasMore: data['has_more'] === true, nextToken }
 }
 
-/** Whether an order has what a call was to bring. */
-export function isInFeishu({ status, stages, hasResult }: FeishuOrder, content: OrderBody): boolean {
+/** Whether an order has what a call was to bring. `byName`: a stage of that name, at any time. */
+export function isInFeishu({ status, stages, hasResult }: FeishuOrder, content: OrderBody, byName = false): boolean {
   if (content.api === 'cancel') return status === orderStatus.terminated
   if (content.api === 'update_result') return status === orderStatus.completed || hasResult
   const { body, earlierTimes = [] } = content
   const times = [body.stage_time, ...earlierTimes]
-  return stages.some(({ name, time }) => name === body.stage_name && times.includes(time))
+  return stages.some(({ name, time }) => name === body.stage_name && (byName || times.includes(time)))
 }
 
 type Item = Record<string, unknown>

@@ -1,9 +1,10 @@
+import type { RateWindow, Slot } from '../../platform/limiter/limiter.js'
 import type { Bucket } from '../outbox/buckets.js'
 import { type Claim, claimHeads } from '../outbox/claim.js'
 import type { Settlement } from '../outbox/settlement.js'
 import { type AttemptOptions, type Attempts, createAttempts, idsOf } from './attempt.js'
+import { traceAttempts } from './attempt-spans.js'
 import { hold } from './holds.js'
-import type { RateWindow, Slot } from './limiter/limiter.js'
 import type { Places } from './places.js'
 import { setAside } from './set-aside.js'
 import type { SlotSource } from './slots.js'
@@ -77,7 +78,7 @@ export class Pump {
       if (settlement.to === 'pending') this.#thereIsMore()
     }
     this.#options = { ...options, settle }
-    this.#attempts = createAttempts(bucket, this.#options)
+    this.#attempts = traceAttempts(bucket, createAttempts(bucket, this.#options))
   }
 
   /** Something in the bucket is due. */

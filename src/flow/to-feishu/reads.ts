@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { Database } from '../../platform/database/database.js'
+import { isFresh, type KnownUse, type Limiter, type RateWindow } from '../../platform/limiter/limiter.js'
+import { isTracing } from '../../platform/tracing/spans.js'
 import { type Bucket, bucketOf } from '../outbox/buckets.js'
+import type { CountedCall } from '../outbox/call-minutes.js'
 import type { ReadApi } from './apis.js'
+import { traceCall } from './attempt-spans.js'
 import type { FeishuClient } from './client.js'
-import { isFresh, type KnownUse, type Limiter, type RateWindow } from './limiter/limiter.js'
 import { outcomeRows } from './outcome-rows.js'
 import type { FeishuReply } from './reply.js'
 import { createSlotSource } from './slots.js'
@@ -36,6 +39,8 @@ export interface ReadsOptions {
   clientOf: (appId: string) => FeishuClient
   windowsOf: (api: string) => readonly RateWindow[]
   timeoutMs: number
+  /** After each call that was made: reads settle nowhere, so nothing else counts them. */
+  onCall?: (call: CountedCall, reply: FeishuReply) => void
 }
 
 export function createReads(options: ReadsOptions): FeishuReads {
@@ -49,9 +54,14 @@ export function createReads(options: ReadsOptions): FeishuReads {
     const [slot] = granted.slots
     if (slot === undefined) return { kind: 'no_slot', retryInMs: granted.retryInMs }
     const mayWrite = () => isFresh(slot, performance.now())
-    const reply = await clientOf(appId).call(question, { token, signal, mayWrite })
+    const ask = () => clientOf(appId).call(question, { token, signal, mayWrite })
+    const reply = await (isTracing() ? traceCall(api, ask) : ask())
     const answeredAt = performance.now()
     const restMs = askedToRest(reply)
+    if (reply.kind === 'answer' || reply.kind === 'lost') {
+      const delivered = reply.kind === 'answer' && reply.code === 0
+      options.onCall?.({ appId, tenantKey, api, msAgo: 0, delivered, limited: restMs !== null }, reply)
+    }
     if (restMs !== null) await slots.close(bucket, restMs)
     if (reply.kind === 'answer') {
       await limiter.giveBack([{ slot, used: true, answeredMsAgo: performance.now() - answeredAt }])

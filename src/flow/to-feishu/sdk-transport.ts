@@ -67,7 +67,7 @@ export class SdkTransport implements HttpInstance {
 
 /** What the SDK logs may hold bodies and tokens, so only that it complained is passed on. */
 export function silent(log?: SdkLog): SdkLogger {
-  const say = (level: string) => () => log?.warn({ event: 'feishu_sdk_complaint', level }, 'the Feishu SDK complained')
+  const say = (level: string) => () => log?.warn({ event: 'feishu.sdk_complaint', level }, 'the Feishu SDK complained')
   const nothing = () => undefined
   return { error: say('error'), warn: say('warn'), info: nothing, debug: nothing, trace: nothing }
 }

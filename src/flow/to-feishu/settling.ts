@@ -58,10 +58,11 @@ async function settleApart(options: SettlingOptions, batch: readonly Settlement[
 
 /** Its room is not told: that may be what failed. */
 async function settleAsDead(options: SettlingOptions, settlement: Settlement, failure: unknown): Promise<Written> {
-  const { id, fence, lane, backgroundCheckId, callMsAgo } = settlement
+  const { id, fence, lane, backgroundCheckId, callMsAgo, call } = settlement
   options.log.error({ event: 'settle.unwritable', delivery_id: id, err: failure }, 'an answer cannot be written down')
   const of = callMsAgo === null ? 'ours' : 'unconfirmed'
   const lastError = { class: of, reason: 'what became of it could not be written down' }
-  const dead: Settlement = { to: 'dead', class: of, id, fence, lane, backgroundCheckId, callMsAgo, lastError }
+  const made = call === undefined ? {} : { call }
+  const dead: Settlement = { to: 'dead', class: of, id, fence, lane, backgroundCheckId, callMsAgo, ...made, lastError }
   return settleDeliveries(options.database, [dead], { ...options, keepers: [] })
 }

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import type { Database } from '../../platform/database/database.js'
+import type { KnownUse, Limiter, RateWindow, Slot } from '../../platform/limiter/limiter.js'
+import { longestMs } from '../../platform/limiter/windows.js'
 import { type Bucket, renewEpoch } from '../outbox/buckets.js'
 import { knownUses } from '../outbox/claim.js'
-import type { KnownUse, Limiter, RateWindow, Slot } from './limiter/limiter.js'
-import { longestMs } from './limiter/windows.js'
 
 /** Slots for claims; a limiter that lost its state is rebuilt from the rows on the way. */
 export interface SlotSource {

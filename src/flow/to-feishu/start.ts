@@ -1,5 +1,6 @@
 import type { Parts } from '../../app.js'
 import type { Started } from '../../platform/lifetime.js'
+import { linkingOf } from '../reports/sent-links.js'
 import type { FeishuAccess } from './access.js'
 import { releaseCredentialHolds } from './holds.js'
 import { createLookUps } from './look-up.js'
@@ -29,13 +30,15 @@ export async function startFeishuSide(parts: Parts, access: FeishuAccess): Promi
     timeoutMs,
     retry,
     random,
-    slots: createSlotSource({ database, limiter, windowsOf, timeoutMs }),
+    slots: createSlotSource({ database, limiter, windowsOf, timeoutMs, onRebuilt: () => metrics.rebuilds.inc() }),
     clientOf,
+    ...linkingOf(config.reportLinks, sealer),
     lookUps: createLookUps(reads),
     lookAfterMs: parts.lookAfterMs,
     onReady: (buckets) => wakePumps(hints, buckets),
     onAttempt: ({ api, outcome, elapsedMs }) => {
       metrics.attempts.inc({ api, settled: outcome })
+      if (outcome === 'slow_down') metrics.limited.inc({ api })
       metrics.attemptSeconds.observe({ api }, elapsedMs / 1000)
     },
     onSlots: (api, granted, waiting) => {

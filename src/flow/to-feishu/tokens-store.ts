@@ -37,8 +37,8 @@ interface TokenRow {
   expires_at: Date | null
 }
 
-const tokenContext = ({ appId, tenantKey }: TokenKey) => `feishu_tokens:${appId}:${tenantKey}`
-const ticketContext = (appId: string) => `app_tickets:${appId}`
+export const tokenContext = ({ appId, tenantKey }: TokenKey): string => `feishu_tokens:${appId}:${tenantKey}`
+export const ticketContext = (appId: string): string => `app_tickets:${appId}`
 const at = (ms: number) => new Date(ms)
 
 export function createTokenStore(pool: Sql, sealer: Sealer): TokenStore {

@@ -1,0 +1,52 @@
+import { createWriteStream } from 'node:fs'
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Writable } from 'node:stream'
+
+/**
+ * Writes a file that is there whole or not at all, for its owner only: as `FILE.partial` first, and renamed once it is on
+ * the disk. A file of that name is replaced then, and not before. Answers what `write` does, and the size in bytes.
+ */
+export async function writeWhole<T>(
+  file: string,
+  write: (out: Writable) => Promise<T>,
+): Promise<{ result: T; bytes: number }> {
+  const partial = `${file}.partial`
+  // One that a killed process left may have other rights.
+  await rm(partial, { force: true })
+  try {
+    const handle = await open(partial, 'wx', 0o600).catch((cause: unknown) => {
+      throw new Error(`${partial} cannot be written`, { cause })
+    })
+    const result = await writeThrough(handle, partial, write)
+    const { size } = await stat(partial)
+    await rename(partial, file)
+    await syncFolder(dirname(file))
+    return { result, bytes: size }
+  } catch (failure) {
+    await rm(partial, { force: true })
+    throw failure
+  }
+}
+
+async function writeThrough<T>(handle: FileHandle, path: string, write: (out: Writable) => Promise<T>): Promise<T> {
+  try {
+    return await write(createWriteStream(path, { fd: handle.fd, autoClose: false }))
+  } finally {
+    await sync(handle)
+  }
+}
+
+async function sync(handle: FileHandle): Promise<void> {
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The new name is on the disk when its folder is. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  await sync(folder)
+}
