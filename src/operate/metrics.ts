@@ -5,9 +5,13 @@ export type Metrics = ReturnType<typeof createMetrics>
 
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600]
 
+/** Of prom-client: `_total` is for counters, and each says the sum of another metric. */
+const gaugesCalledTotal = ['handles', 'requests', 'resources'].map((what) => `bgc_nodejs_active_${what}_total`)
+
 export function createMetrics() {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'bgc_' })
+  for (const name of gaugesCalledTotal) registry.removeSingleMetric(name)
   const registers = [registry]
   const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
     new Counter({ name, help, labelNames, registers })
@@ -49,6 +53,18 @@ export function createMetrics() {
       ['api', 'settled'],
     ),
     attemptSeconds: histogram('bgc_feishu_attempt_seconds', 'Duration of calls to Feishu.', ['api']),
+    reads: counter('bgc_feishu_reads_total', 'Calls to Feishu that only asked, by what came of them.', [
+      'api',
+      'outcome',
+    ]),
+    limited: counter('bgc_feishu_limited_total', 'Answers of Feishu that asked to slow down; there should be none.', [
+      'api',
+    ]),
+    rebuilds: counter(
+      'bgc_limiter_rebuilds_total',
+      'Buckets of the limiter that were lost and rebuilt from what the database knows.',
+      [],
+    ),
     slots: counter('bgc_limiter_slots_total', 'Slots asked for before calls to Feishu: granted, or to wait for.', [
       'api',
       'result',
@@ -67,6 +83,21 @@ export function createMetrics() {
       'kind',
       'result',
     ]),
+    reportAnswers: counter('bgc_report_answers_total', 'Answers below /reports, by HTTP status and reason.', [
+      'status',
+      'reason',
+    ]),
+    reportBytes: counter('bgc_report_bytes_total', 'Bytes of reports that were passed on.', []),
+    housekeeping: counter('bgc_housekeeping_rows_total', 'Rows that were erased, flagged or deleted by the clock.', [
+      'chore',
+    ]),
+    requests: counter('bgc_api_requests_total', 'Requests to the operators’ interface, by route and HTTP status.', [
+      'method',
+      'route',
+      'status',
+    ]),
+    requestSeconds: histogram('bgc_api_request_seconds', 'Time to the answer to a request of an operator.', ['route']),
+    replays: counter('bgc_api_replays_total', 'Writes whose Idempotency-Key brought the answer to an earlier one.', []),
     failures: counter('bgc_loop_failures_total', 'Turns of a background loop that failed and were tried again.', [
       'loop',
     ]),
