@@ -4,16 +4,18 @@ import { expect, inject } from 'vitest'
 import type { Parts } from '../../src/app.js'
 import { readConfig } from '../../src/config.js'
 import { createKeepers } from '../../src/flow/keepers.js'
-import { memoryLimiter } from '../../src/flow/to-feishu/limiter/memory.js'
 import { createApi } from '../../src/operate/api/app.js'
 import { type FailureLimit, usualLimit } from '../../src/operate/api/key-failures.js'
+import type { Rates } from '../../src/operate/api/rates.js'
 import { createMetrics } from '../../src/operate/metrics.js'
 import { createSealer } from '../../src/platform/crypto/sealer.js'
 import { openDatabase } from '../../src/platform/database/database.js'
 import { migrate } from '../../src/platform/database/migrate.js'
+import { memoryLimiter } from '../../src/platform/limiter/memory.js'
 import { createLogger } from '../../src/platform/logger.js'
 import type { Topic } from '../../src/platform/queue/hints.js'
 import { freshSchema } from '../support/postgres.js'
+import { holdToDocument } from './document.js'
 
 /** A secret for each set of scopes that tests use. */
 export const secrets = {
@@ -55,7 +57,11 @@ export interface ApiTestOptions {
   trustedProxies?: string
   /** Of wrong keys; none that a test would meet by chance when left out. */
   failureLimit?: FailureLimit
+  /** Of right keys; none that a test would meet by chance when left out. */
+  rates?: Rates
 }
+
+const noRate = { quota: 1_000_000, windowMs: 60_000 }
 
 /** The operators' API alone on a real, empty database: no worker takes what tests lay into its rows. */
 export async function startOperators(options: ApiTestOptions = {}): Promise<Api> {
@@ -66,8 +72,9 @@ export async function startOperators(options: ApiTestOptions = {}): Promise<Api>
   const parts = makeParts(url, options, log, hints)
   const ready = async () => ({ status: 'ok' as const, checks: {} })
   const { operators = true, metricsHere = true, failureLimit = { ...usualLimit, most: 1_000_000 } } = options
+  const { rates = { requests: noRate, notices: noRate } } = options
   const server = createServer(
-    createApi({ ...parts, ready, operators, metricsHere, failureLimit, countBacklog: async () => undefined }),
+    createApi({ ...parts, ready, operators, metricsHere, failureLimit, rates, countBacklog: async () => undefined }),
   )
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -76,7 +83,12 @@ export async function startOperators(options: ApiTestOptions = {}): Promise<Api>
     url: base,
     log,
     hints,
-    call: (method, path, call) => callApi(base, method, path, call),
+    call: async (method, path, call) => {
+      const reply = await callApi(base, method, path, call)
+      // Of a door that operators do not use, the document says nothing.
+      if (operators && metricsHere) holdToDocument(method, path, reply)
+      return reply
+    },
     stop: async () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

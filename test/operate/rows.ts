@@ -7,7 +7,7 @@ import { putWaiting } from '../../src/flow/outbox/put.js'
 import { orderToPlace } from '../support/order-to-place.js'
 import type { Api } from './harness.js'
 
-const origin = { appId: 'cli_a', tenantKey: 'tk_a' }
+export const origin = { appId: 'cli_a', tenantKey: 'tk_a' }
 
 /** What no answer and no log may hold of the rows below. */
 export const personal = /canary|13800138000|sealed|data_key/i

@@ -12,13 +12,25 @@ interface Wanted {
   application_id?: string | undefined
 }
 
+const agreement = z
+  .object({
+    id: z.string(),
+    application_id: z.string().optional(),
+    state: z.int().optional(),
+    create_time: z.string().optional(),
+    modify_time: z.string().optional(),
+  })
+  .meta({ id: 'Agreement', description: "A tripartite agreement, with Feishu's own fields" })
+
+export const agreementsFound = z.object({ items: z.array(agreement) }).meta({ id: 'AgreementsFound' })
+
 /** What Feishu says about an agreement now: at most one (contract §3.9). */
 export async function askForAgreements(
   reads: FeishuReads,
   appId: string,
   tenantKey: string,
   { id, application_id }: Wanted,
-): Promise<Answer> {
+): Promise<Answer<z.output<typeof agreementsFound>>> {
   const query = {
     ...(application_id !== undefined && { application_id }),
     ...(id !== undefined && { tripartite_agreement_id: id }),

@@ -1,27 +1,31 @@
 import type { RequestListener } from 'node:http'
 import express, { type ErrorRequestHandler, type RequestHandler } from 'express'
 import type { Parts } from '../../app.js'
+import { createConsole } from '../console/app.js'
+import { createDocs } from '../docs/routes.js'
 import type { Readiness } from '../health.js'
-import { createDispatch, notAllowed, sendProblem } from './dispatch.js'
+import { countRequests } from '../request-metrics.js'
+import { createDispatch, type DispatchLimits } from './dispatch.js'
 import { problemOfFailure } from './failures.js'
-import type { FailureLimit } from './key-failures.js'
-import { problem, problemsPage } from './problems.js'
+import { notAllowed } from './find-route.js'
+import { problem } from './problems.js'
+import { sendProblem } from './reply.js'
 import { routes } from './routes.js'
 
-export interface ApiOptions extends Parts {
+export interface ApiOptions extends Parts, DispatchLimits {
   ready: () => Promise<Readiness>
   /** Whether /v1 answers here. */
   operators: boolean
   metricsHere: boolean
   /** Brings the gauges of the backlog up to date before they are read. */
   countBacklog: () => Promise<void>
-  /** Of wrong keys; the usual one when left out. */
-  failureLimit?: FailureLimit
+  /** Answers below /reports, to whoever has a link. */
+  reports?: RequestHandler
 }
 
 /** Everything on HTTP but the webhook. */
 export function createApi(options: ApiOptions): RequestListener {
-  const { ready, metricsHere, metrics, operators, log, countBacklog } = options
+  const { ready, metricsHere, metrics, operators, log, countBacklog, reports } = options
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -41,11 +45,11 @@ export function createApi(options: ApiOptions): RequestListener {
   }
   app.all(metricsHere ? ['/healthz', '/readyz', '/metrics'] : ['/healthz', '/readyz'], refuseMethod)
   if (operators) {
-    app.get('/docs/problems', (_request, response) => {
-      response.type('html').set('Content-Security-Policy', "default-src 'none'").send(problemsPage)
-    })
-    app.use('/v1', createDispatch(options, routes, options.failureLimit))
+    app.use(createDocs())
+    app.use('/console', createConsole(options))
+    app.use('/v1', countRequests(metrics), createDispatch(options, routes, options))
   }
+  if (reports !== undefined) app.use('/reports', reports)
   app.use(refusePath)
   app.use(refuseFailure(log))
   return app

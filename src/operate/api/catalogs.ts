@@ -3,8 +3,13 @@ import type { Parts } from '../../app.js'
 import { orderFormShape, read, someCatalogShape } from '../../flow/catalog/shapes.js'
 import { relabelFields, type Wanted, wantCatalog } from '../../flow/catalog/sync.js'
 import { wakePumps } from '../../flow/to-feishu/wake-pumps.js'
+import type { Sql } from '../../platform/database/database.js'
+import type { Written } from './audited.js'
+import { planLine } from './catalog-shape.js'
+import { ofCatalog } from './looks.js'
 import { type Complaint, type Problem, problem } from './problems.js'
 import { type Answer, none, ok, type Route, route, unknownId } from './route.js'
+import { ownId } from './shapes.js'
 import { feishuId, flag } from './values.js'
 
 const params = z.object({ account_id: feishuId })
@@ -16,7 +21,12 @@ function later(shape: z.ZodType) {
   return z.unknown().meta(documented).optional()
 }
 
+const planned = z
+  .object({ plan: z.array(planLine), delivery_ids: z.array(ownId) })
+  .meta({ id: 'CatalogPlan', description: 'All calls on the way; a dry run has no ids' })
+
 const putCatalog = route({
+  id: 'accounts.put_catalog',
   method: 'PUT',
   path: '/v1/accounts/{account_id}/catalog',
   summary:
@@ -32,17 +42,23 @@ const putCatalog = route({
     allow_irreversible: z.boolean('expected true or false').optional(),
     adopt: z.boolean('expected true or false').optional(),
   }),
-  run: async (parts, { params: { account_id: id }, query, body }) => {
+  answer: planned,
+  problems: ['not-found', 'catalog-irreversible', 'catalog-refused'],
+  audit: ofCatalog,
+  run: async (parts, { params: { account_id: id }, query, body }, write) => {
     const { allow_irreversible: allowIrreversible = false, adopt = false, ...given } = body
     const asked = read(someCatalogShape, given)
-    if (asked.kind === 'misfit') return refused(asked.complaints)
-    const wish = { catalog: asked.value, allowIrreversible, adopt, dryRun: query.dry_run ?? false }
-    const { database, sealer } = parts
-    return answerOf(parts, await database.transaction((sql) => wantCatalog(sql, sealer, id, wish)))
+    const terms = { allowIrreversible, adopt, dryRun: query.dry_run ?? false }
+    const want = async (sql: Sql): Promise<Wanted> =>
+      asked.kind === 'misfit'
+        ? { kind: 'refused', complaints: asked.complaints }
+        : wantCatalog(sql, parts.sealer, id, { catalog: asked.value, ...terms })
+    return answerOf(parts, await write(want, judge, terms.dryRun ? 'never' : 'always'))
   },
 })
 
 const patchFields = route({
+  id: 'accounts.relabel_fields',
   method: 'PATCH',
   path: '/v1/accounts/{account_id}/custom-fields',
   summary: 'Changes names and descriptions of the order form fields: the full list in its stored order',
@@ -51,13 +67,14 @@ const patchFields = route({
   params,
   query: none,
   body: z.looseObject({ custom_field_list: later(orderFormShape.shape.custom_field_list) }),
-  run: async (parts, { params: { account_id: id }, body }) => {
-    const { database, sealer } = parts
-    return answerOf(parts, await database.transaction((sql) => relabelFields(sql, sealer, id, body)))
-  },
+  answer: planned,
+  problems: ['not-found', 'catalog-refused'],
+  audit: ofCatalog,
+  run: async (parts, { params: { account_id: id }, body }, write) =>
+    answerOf(parts, await write((sql) => relabelFields(sql, parts.sealer, id, body), judge)),
 })
 
-function answerOf({ hints }: Parts, wanted: Wanted): Answer {
+function judge(wanted: Wanted) {
   switch (wanted.kind) {
     case 'unknown_account':
       return unknownId
@@ -69,9 +86,17 @@ function answerOf({ hints }: Parts, wanted: Wanted): Answer {
         plan: wanted.plan,
       }
     case 'wanted':
-      wakePumps(hints, wanted.buckets)
-      return ok({ plan: wanted.plan, delivery_ids: wanted.deliveryIds })
+      return wanted
   }
+}
+
+function answerOf(
+  { hints }: Parts,
+  written: Written<Extract<Wanted, { kind: 'wanted' }>>,
+): Answer<z.output<typeof planned>> {
+  if (written.kind === 'problem') return written
+  wakePumps(hints, written.result.buckets)
+  return ok({ plan: written.result.plan, delivery_ids: written.result.deliveryIds })
 }
 
 function refused(errors: readonly Complaint[]): Problem {

@@ -1,19 +1,16 @@
 import { z } from 'zod'
-import type { DeadClass, DeliveryState } from '../../flow/map.js'
-import { feishuApis, isRead } from '../../flow/to-feishu/apis.js'
+import { addToAudit } from '../../flow/audit.js'
 import type { Prisma } from '../../platform/database/generated/client.js'
+import { by } from './audited.js'
 import { missingScope } from './auth.js'
-import { deliveryColumns, showDeliveries } from './delivery-shape.js'
-import { cut, idCursor, limit, newestFirst, olderThan, page } from './lists.js'
-import { noBody, none, ok, type Route, route, unknownId } from './route.js'
+import { apis, deadClasses, delivery, deliveryColumns, deliveryStates, showDeliveries } from './delivery-shape.js'
+import { cut, idCursor, limit, listOf, newestFirst, olderThan, page } from './lists.js'
+import { noBody, none, okOrUnknown, type Route, route, unknownId } from './route.js'
 import { given } from './shapes.js'
 import { flag, oneOf, rowId, text } from './values.js'
 
-const states = ['pending', 'sending', 'delivered', 'superseded', 'dead'] as const satisfies DeliveryState[]
-export const classes = ['customer', 'vendor', 'feishu', 'ours', 'unconfirmed'] as const satisfies DeadClass[]
-export const apis = feishuApis.filter((api) => !isRead(api))
-
 const listDeliveries = route({
+  id: 'deliveries.list',
   method: 'GET',
   path: '/v1/deliveries',
   summary: 'What was, is and could not be sent to Feishu',
@@ -21,14 +18,16 @@ const listDeliveries = route({
   status: 200,
   params: none,
   query: z.object({
-    state: oneOf(states).optional(),
-    class: oneOf(classes).optional(),
+    state: oneOf(deliveryStates).optional(),
+    class: oneOf(deadClasses).optional(),
     api: oneOf(apis).optional(),
     tenant_key: text.optional(),
     limit,
     cursor: idCursor.optional(),
   }),
   body: noBody,
+  answer: listOf('DeliveryList', delivery),
+  problems: [],
   run: async (parts, { query }) => {
     const where: Prisma.DeliveryWhereInput = {
       ...given('state', query.state),
@@ -44,6 +43,7 @@ const listDeliveries = route({
 })
 
 const readDelivery = route({
+  id: 'deliveries.read',
   method: 'GET',
   path: '/v1/deliveries/{id}',
   summary: 'One delivery; its request masked, unless it is revealed to a key with the scope reveal',
@@ -52,17 +52,22 @@ const readDelivery = route({
   params: z.object({ id: rowId }),
   query: z.object({ reveal: flag.optional() }),
   body: noBody,
-  run: async (parts, { params, query, key }) => {
+  answer: delivery,
+  problems: ['not-found'],
+  run: async (parts, request) => {
+    const { params, query, key } = request
     const forbidden = query.reveal ? missingScope(key, ['reveal']) : undefined
     if (forbidden) return forbidden
     const row = await parts.database.prisma.delivery.findUnique({ where: params, select: deliveryColumns })
     if (row === null) return unknownId
     if (query.reveal) {
+      const told = { action: 'deliveries.reveal', subject: `delivery:${row.id}`, outcome: 'done' } as const
+      await addToAudit(parts.database.pool, [{ ...by(request), ...told }])
       const line = { event: 'audit.reveal', key: key.name, delivery_id: String(row.id) }
       parts.log.info(line, 'a request was revealed to an operator')
     }
     const [shown] = await showDeliveries(parts, [row], query.reveal)
-    return ok(shown ?? {})
+    return okOrUnknown(shown ?? null)
   },
 })
 

@@ -1,11 +1,13 @@
 import { z } from 'zod'
 import type { Parts } from '../../app.js'
+import type { DeadClass, DeliveryState } from '../../flow/map.js'
 import { keyOfOrder } from '../../flow/orders/keys.js'
 import { openBody, openOtherBody } from '../../flow/outbox/bodies.js'
-import { familyOf } from '../../flow/outbox/buckets.js'
+import { familyOf, restoredApi } from '../../flow/outbox/buckets.js'
+import { feishuApis, isRead } from '../../flow/to-feishu/apis.js'
 import type { Prisma } from '../../platform/database/generated/client.js'
 import { masked } from './masking.js'
-import { given, timeOf } from './shapes.js'
+import { documented, given, listed, ownId, time, timeOf } from './shapes.js'
 
 /** What of a delivery is read for an answer. */
 export const deliveryColumns = {
@@ -26,11 +28,62 @@ export const deliveryColumns = {
   settledAt: true,
 } as const satisfies Prisma.DeliverySelect
 
+export const deliveryStates = [
+  'pending',
+  'sending',
+  'delivered',
+  'superseded',
+  'dead',
+] as const satisfies DeliveryState[]
+export const deadClasses = ['customer', 'vendor', 'feishu', 'ours', 'unconfirmed'] as const satisfies DeadClass[]
+export const apis = feishuApis.filter((api) => !isRead(api))
+
+const lastError = z.object({
+  code: z.number().nullable().default(null),
+  http_status: z.number().nullable().default(null),
+  log_id: z.string().nullable().default(null),
+  class: z.string().nullable().default(null),
+  /** From this service's own table of outcomes. */
+  reason: z.string().default(''),
+})
+
+const holdOfDelivery = z
+  .object({ id: ownId, scope: z.string(), reason: z.string(), code: z.number().nullable(), created_at: time })
+  .meta({ description: 'What parks it' })
+
+export const delivery = z
+  .object({
+    id: ownId,
+    api: listed(apis),
+    app_id: z.string(),
+    tenant_key: z.string(),
+    background_check_id: z.string().optional(),
+    agreement_id: z.string().optional().meta({ description: 'The agreement that a create made or found' }),
+    state: listed(deliveryStates),
+    class: listed(deadClasses).optional().meta({ description: 'Who can mend a dead one' }),
+    confirmed: z.boolean().meta({ description: "False where Feishu's yes was inferred" }),
+    attempts: z.int(),
+    last_error: z
+      .unknown()
+      .optional()
+      .meta({ ...documented(lastError), description: 'Of the last attempt: codes, never values' }),
+    hold: holdOfDelivery.optional(),
+    request: z
+      .unknown()
+      .meta({ type: ['object', 'null'], description: 'What Feishu gets, masked unless revealed; null once erased' }),
+    created_at: time,
+    next_attempt_at: time.optional(),
+    delivered_at: time.optional(),
+  })
+  .meta({ id: 'Delivery', description: 'What was, is or could not be sent to Feishu' })
+
+export type Delivery = z.output<typeof delivery>
+
 type Row = Prisma.DeliveryGetPayload<{ select: typeof deliveryColumns }>
 type HoldRow = Prisma.HoldGetPayload<object>
 
 /** The deliveries of one answer, with three queries more however many there are. */
-export async function showDeliveries(parts: Parts, rows: readonly Row[], reveal = false): Promise<object[]> {
+export async function showDeliveries(parts: Parts, rows: readonly Row[], reveal = false): Promise<Delivery[]> {
   const [holds, keys, agreements] = await Promise.all([
     openHolds(parts, rows),
     dataKeys(parts, rows),
@@ -80,13 +133,13 @@ async function openHolds({ database }: Parts, rows: readonly Row[]): Promise<Hol
   })
 }
 
-function holdOf(row: Row, holds: readonly HoldRow[]): object | undefined {
+function holdOf(row: Row, holds: readonly HoldRow[]): Delivery['hold'] {
   if (row.state !== 'pending') return undefined
   const found = holds.find(
     (each) =>
       each.appId === row.appId &&
       ['', row.tenantKey].includes(each.tenantKey) &&
-      ['', row.api, familyOf(row.api)].includes(each.api),
+      ['', restoredApi, row.api, familyOf(row.api)].includes(each.api),
   )
   if (found === undefined) return undefined
   const { id, scope, reason, code, createdAt } = found
@@ -121,16 +174,7 @@ function openRequest({ sealer, log }: Parts, row: Row, keys: DataKeys): object |
   }
 }
 
-const lastError = z.object({
-  code: z.number().nullable().default(null),
-  http_status: z.number().nullable().default(null),
-  log_id: z.string().nullable().default(null),
-  class: z.string().nullable().default(null),
-  /** From this service's own table of outcomes. */
-  reason: z.string().default(''),
-})
-
-function lastErrorOf({ lastError: stored, deadClass }: Row): object | undefined {
+function lastErrorOf({ lastError: stored, deadClass }: Row): z.output<typeof lastError> | undefined {
   if (stored === null) return undefined
   const error = lastError.parse(stored)
   return { ...error, class: error.class ?? deadClass }

@@ -1,14 +1,15 @@
 import { z } from 'zod'
 import type { Parts } from '../../app.js'
-import { retryEvent } from '../../flow/inbox/retry.js'
+import { type Retried, retryEvent } from '../../flow/inbox/retry.js'
 import type { Prisma } from '../../platform/database/generated/client.js'
-import { idCursor, limit, newestFirst, olderThan, pageById } from './lists.js'
+import { idCursor, limit, listOf, newestFirst, olderThan, pageById } from './lists.js'
+import { ofEvent } from './looks.js'
 import { problem } from './problems.js'
 import { noBody, none, okOrUnknown, type Route, route, unknownId } from './route.js'
-import { given, timeOf } from './shapes.js'
+import { given, listed, ownId, time, timeOf } from './shapes.js'
 import { oneOf, rowId, text } from './values.js'
 
-const states = ['new', 'done', 'ignored', 'failed'] as const
+export const eventStates = ['new', 'done', 'ignored', 'failed'] as const
 
 const columns = {
   id: true,
@@ -25,7 +26,26 @@ const columns = {
   settledAt: true,
 } as const satisfies Prisma.EventSelect
 
-function show(row: Prisma.EventGetPayload<{ select: typeof columns }>): object {
+export const event = z
+  .object({
+    id: ownId,
+    event_id: z.string(),
+    app_id: z.string(),
+    tenant_key: z.string(),
+    type: z.string(),
+    state: listed(eventStates),
+    attempts: z.int(),
+    error: z.string().optional(),
+    create_time: z.string().meta({ description: 'As Feishu wrote it' }),
+    received_at: time,
+    next_attempt_at: time.optional(),
+    settled_at: time.optional(),
+  })
+  .meta({ id: 'Event', description: 'An event that Feishu pushed, without its contents' })
+
+export type Event = z.output<typeof event>
+
+function show(row: Prisma.EventGetPayload<{ select: typeof columns }>): z.output<typeof event> {
   return {
     id: String(row.id),
     event_id: row.eventId,
@@ -43,6 +63,7 @@ function show(row: Prisma.EventGetPayload<{ select: typeof columns }>): object {
 }
 
 const listEvents = route({
+  id: 'events.list',
   method: 'GET',
   path: '/v1/events',
   summary: 'Events that Feishu pushed, without their contents',
@@ -50,12 +71,14 @@ const listEvents = route({
   status: 200,
   params: none,
   query: z.object({
-    state: oneOf(states).optional(),
+    state: oneOf(eventStates).optional(),
     type: text.optional(),
     limit,
     cursor: idCursor.optional(),
   }),
   body: noBody,
+  answer: listOf('EventList', event),
+  problems: [],
   run: async ({ database }, { query }) => {
     const where: Prisma.EventWhereInput = {
       ...given('state', query.state),
@@ -68,6 +91,7 @@ const listEvents = route({
 })
 
 const retry = route({
+  id: 'events.retry',
   method: 'POST',
   path: '/v1/events/{id}/retry',
   summary: 'Processes a failed event again',
@@ -76,15 +100,22 @@ const retry = route({
   params: z.object({ id: rowId }),
   query: none,
   body: noBody,
-  run: async (parts, { params: { id } }) => {
-    const retried = await parts.database.transaction((sql) => retryEvent(sql, id))
-    if (retried === 'unknown') return unknownId
-    if (retried === 'not_failed') return problem('event-not-failed', 'only an event that failed can be processed again')
-    if (retried === 'erased') return problem('erased', 'the contents of the event are not kept any more')
+  answer: event,
+  problems: ['not-found', 'event-not-failed', 'erased'],
+  audit: ofEvent,
+  run: async (parts, { params: { id } }, write) => {
+    const retried = await write((sql) => retryEvent(sql, id), judge)
+    if (retried.kind === 'problem') return retried
     parts.hints.send('inbox')
     return readEvent(parts, id)
   },
 })
+
+function judge(retried: Retried) {
+  if (retried === 'unknown') return unknownId
+  if (retried === 'not_failed') return problem('event-not-failed', 'only an event that failed can be processed again')
+  return retried === 'done' ? retried : problem('erased', 'the contents of the event are not kept any more')
+}
 
 async function readEvent({ database }: Parts, id: bigint) {
   const row = await database.prisma.event.findUnique({ where: { id }, select: columns })

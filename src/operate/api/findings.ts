@@ -1,13 +1,34 @@
 import { z } from 'zod'
 import { dismissFinding, findingKinds, findingStates } from '../../flow/findings.js'
 import type { Prisma } from '../../platform/database/generated/client.js'
-import { idCursor, limit, newestFirst, olderThan, pageById } from './lists.js'
+import { idCursor, limit, listOf, newestFirst, olderThan, pageById } from './lists.js'
+import { ofFinding } from './looks.js'
 import { problem } from './problems.js'
-import { noBody, none, ok, type Route, route, unknownId } from './route.js'
-import { given, timeOf } from './shapes.js'
+import { noBody, none, okOrUnknown, type Route, route, unknownId } from './route.js'
+import { documented, given, listed, ownId, time, timeOf } from './shapes.js'
 import { feishuId, oneOf, rowId, text } from './values.js'
 
-function show(row: Prisma.FindingGetPayload<object>): object {
+const detail = z.record(z.string(), z.union([z.string(), z.number()]))
+
+export const finding = z
+  .object({
+    id: ownId,
+    kind: listed(findingKinds),
+    app_id: z.string().optional(),
+    tenant_key: z.string().optional(),
+    background_check_id: z.string(),
+    vendor_order_id: z.string().optional(),
+    detail: z.unknown().meta({ ...documented(detail), description: 'Ids, codes and times' }),
+    state: listed(findingStates),
+    found_at: time,
+    seen_at: time,
+    settled_at: time.optional(),
+  })
+  .meta({ id: 'Finding', description: 'What differs between Feishu or the vendor and this service' })
+
+export type Finding = z.output<typeof finding>
+
+function show(row: Prisma.FindingGetPayload<object>): z.output<typeof finding> {
   return {
     id: String(row.id),
     kind: row.kind,
@@ -24,6 +45,7 @@ function show(row: Prisma.FindingGetPayload<object>): object {
 }
 
 const listFindings = route({
+  id: 'findings.list',
   method: 'GET',
   path: '/v1/findings',
   summary: 'What differs between Feishu or the vendor and this service, as sweeps found it',
@@ -39,6 +61,8 @@ const listFindings = route({
     cursor: idCursor.optional(),
   }),
   body: noBody,
+  answer: listOf('FindingList', finding),
+  problems: [],
   run: async ({ database }, { query }) => {
     const where: Prisma.FindingWhereInput = {
       ...given('state', query.state),
@@ -53,6 +77,7 @@ const listFindings = route({
 })
 
 const dismiss = route({
+  id: 'findings.dismiss',
   method: 'POST',
   path: '/v1/findings/{id}/dismiss',
   summary: 'Somebody looked at a finding: as long as the difference lasts it is not listed as open again',
@@ -61,12 +86,20 @@ const dismiss = route({
   params: z.object({ id: rowId }),
   query: none,
   body: noBody,
-  run: async ({ database }, { params }) => {
-    const dismissed = await database.transaction((sql) => dismissFinding(sql, params.id))
+  answer: finding,
+  problems: ['not-found', 'finding-not-open'],
+  audit: ofFinding,
+  run: async ({ database }, { params }, write) => {
+    const dismissed = await write((sql) => dismissFinding(sql, params.id), judge)
+    if (dismissed.kind === 'problem') return dismissed
     const row = await database.prisma.finding.findUnique({ where: params })
-    if (row === null || dismissed === null) return unknownId
-    return dismissed === 'not_open' ? problem('finding-not-open', `the finding is ${row.state}`) : ok(show(row))
+    return okOrUnknown(row && show(row))
   },
 })
+
+function judge(dismissed: 'dismissed' | 'not_open' | null) {
+  if (dismissed === null) return unknownId
+  return dismissed === 'dismissed' ? dismissed : problem('finding-not-open', 'only an open finding can be dismissed')
+}
 
 export const findingRoutes: readonly Route[] = [listFindings, dismiss]

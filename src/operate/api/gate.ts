@@ -6,7 +6,7 @@ import { createKeyring, unauthorized } from './auth.js'
 import { createKeyFailures, type FailureLimit, usualLimit } from './key-failures.js'
 import { type Problem, problem } from './problems.js'
 
-export type Admission = { kind: 'key'; key: ApiKey } | Problem
+export type Admission = { kind: 'key'; key: ApiKey; address: string } | Problem
 
 const warnEveryMs = 60_000
 
@@ -32,7 +32,7 @@ export function createGate({ config, log }: Parts, limit: FailureLimit = usualLi
     const address = addressOf(request)
     response.locals['address'] = address
     const key = findKey(request.headers.authorization)
-    if (key !== undefined) return { kind: 'key', key }
+    if (key !== undefined) return { kind: 'key', key, address }
     if (!request.headers.authorization) return unauthorized
     const from = neighbourhoodOf(address)
     const waitMs = failures.waitOf(from)

@@ -1,14 +1,32 @@
 import { z } from 'zod'
 import { release } from '../../flow/to-feishu/holds.js'
 import { wakePumps } from '../../flow/to-feishu/wake-pumps.js'
+import type { Sql } from '../../platform/database/database.js'
 import type { Prisma } from '../../platform/database/generated/client.js'
-import { idCursor, limit, newestFirst, olderThan, pageById } from './lists.js'
+import { idCursor, limit, listOf, newestFirst, olderThan, pageById } from './lists.js'
+import { ofHold } from './looks.js'
 import { problem } from './problems.js'
-import { noBody, none, ok, type Route, route, unknownId } from './route.js'
-import { given, timeOf } from './shapes.js'
+import { noBody, none, okOrUnknown, type Route, route, unknownId } from './route.js'
+import { given, ownId, time, timeOf } from './shapes.js'
 import { oneOf, rowId } from './values.js'
 
-function show(row: Prisma.HoldGetPayload<object>): object {
+export const hold = z
+  .object({
+    id: ownId,
+    scope: z.string().meta({ description: '`tenant`, `app`, `method`, `vendor`, `restore`' }),
+    app_id: z.string(),
+    tenant_key: z.string().optional(),
+    api: z.string().optional(),
+    reason: z.string(),
+    code: z.int().optional().meta({ description: "Feishu's" }),
+    created_at: time,
+    released_at: time.optional(),
+  })
+  .meta({ id: 'Hold', description: 'What is parked, why, and since when' })
+
+export type Hold = z.output<typeof hold>
+
+function show(row: Prisma.HoldGetPayload<object>): z.output<typeof hold> {
   return {
     id: String(row.id),
     scope: row.scope,
@@ -23,6 +41,7 @@ function show(row: Prisma.HoldGetPayload<object>): object {
 }
 
 const listHolds = route({
+  id: 'holds.list',
   method: 'GET',
   path: '/v1/holds',
   summary: 'What is parked; state=released: what was',
@@ -31,6 +50,8 @@ const listHolds = route({
   params: none,
   query: z.object({ state: oneOf(['open', 'released']).default('open'), limit, cursor: idCursor.optional() }),
   body: noBody,
+  answer: listOf('HoldList', hold),
+  problems: [],
   run: async ({ database }, { query }) => {
     const where: Prisma.HoldWhereInput = {
       releasedAt: query.state === 'open' ? null : { not: null },
@@ -42,6 +63,7 @@ const listHolds = route({
 })
 
 const releaseHold = route({
+  id: 'holds.release',
   method: 'POST',
   path: '/v1/holds/{id}/release',
   summary: 'Lets what a hold parks go on',
@@ -50,14 +72,30 @@ const releaseHold = route({
   params: z.object({ id: rowId }),
   query: none,
   body: noBody,
-  run: async ({ database, hints }, { params }) => {
-    const buckets = await database.transaction((sql) => release(sql, params.id))
+  answer: hold,
+  problems: ['not-found', 'hold-released'],
+  audit: ofHold,
+  run: async ({ database, hints }, { params }, write) => {
+    const released = await write((sql) => releaseKnown(sql, params.id), judge)
+    if (released.kind === 'problem') return released
+    wakePumps(hints, released.result)
     const row = await database.prisma.hold.findUnique({ where: params })
-    if (row === null) return unknownId
-    if (buckets === null) return problem('hold-released', 'nothing is parked by this hold any more')
-    wakePumps(hints, buckets)
-    return ok(show(row))
+    return okOrUnknown(row && show(row))
   },
 })
+
+type Released = number[] | 'released_before' | 'unknown'
+
+async function releaseKnown(sql: Sql, id: bigint): Promise<Released> {
+  const buckets = await release(sql, id)
+  if (buckets !== null) return buckets
+  return (await sql.query('SELECT 1 FROM holds WHERE id = $1', [id])).rowCount === 0 ? 'unknown' : 'released_before'
+}
+
+function judge(released: Released) {
+  if (released === 'unknown') return unknownId
+  if (released !== 'released_before') return released
+  return problem('hold-released', 'nothing is parked by this hold any more')
+}
 
 export const holdRoutes: readonly Route[] = [listHolds, releaseHold]

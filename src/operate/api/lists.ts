@@ -15,6 +15,7 @@ export const limit = z
   .regex(/^(?:[1-9]\d?|1\d\d|200)$/, `expected a whole number from 1 to ${mostItems}`)
   .transform(Number)
   .default(usualItems)
+  .meta({ type: 'integer', minimum: 1, maximum: mostItems, default: usualItems, description: 'How many items' })
 
 /** Years up to 9999, which PostgreSQL reads as JavaScript writes them. */
 const time = z
@@ -34,6 +35,7 @@ function cursor<Place extends z.ZodType>(place: Place) {
   return z
     .string()
     .max(1000, notOurs)
+    .meta({ description: 'The `next_cursor` of an earlier answer' })
     .transform((given, ctx): z.output<Place> => {
       const read = place.safeParse(decode(given))
       if (read.success) return read.data
@@ -60,11 +62,11 @@ export function olderThan(cursor: bigint | undefined): { id?: { lt: bigint } } {
 }
 
 /** A page of such a list. */
-export function pageById<Row extends { id: bigint }>(
+export function pageById<Row extends { id: bigint }, Item extends object>(
   found: readonly Row[],
   most: number,
-  show: (row: Row) => object,
-): Answer {
+  show: (row: Row) => Item,
+): Page<Item> {
   const { rows, last } = cut(found, most)
   return page(rows.map(show), last && [String(last.id)])
 }
@@ -75,8 +77,16 @@ export function cut<Row>(rows: readonly Row[], most: number): { rows: readonly R
   return { rows: page, last: rows.length > most ? page.at(-1) : undefined }
 }
 
-export function page(items: readonly object[], next: ReadonlyArray<string | number> | undefined): Answer {
+export function page<Item extends object>(items: Item[], next: ReadonlyArray<string | number> | undefined): Page<Item> {
   return ok({ items, next_cursor: next === undefined ? null : cursorOf(next) })
+}
+
+type Page<Item> = Answer<{ items: Item[]; next_cursor: string | null }>
+
+/** The answer of a list. */
+export function listOf<Item extends z.ZodType>(id: string, item: Item) {
+  const next = z.string().nullable().meta({ description: 'The `cursor` of the next page; null on the last one' })
+  return z.object({ items: z.array(item), next_cursor: next }).meta({ id })
 }
 
 function cursorOf(parts: ReadonlyArray<string | number>): string {

@@ -1,7 +1,10 @@
+import { z } from 'zod'
 import type { Parts } from '../../app.js'
+import type { OrderState } from '../../flow/map.js'
+import { timelineKinds } from '../../flow/timeline.js'
 import type { Prisma } from '../../platform/database/generated/client.js'
-import { deliveryColumns, showDeliveries } from './delivery-shape.js'
-import { failureOf, timeOf } from './shapes.js'
+import { delivery, deliveryColumns, showDeliveries } from './delivery-shape.js'
+import { documented, failure, failureOf, given, listed, time, timeOf } from './shapes.js'
 
 /** What of an order is read for an answer. */
 export const orderColumns = {
@@ -16,12 +19,54 @@ export const orderColumns = {
   failure: true,
   createdAt: true,
   updatedAt: true,
+  erasedAt: true,
 } as const satisfies Prisma.OrderSelect
+
+export const orderStates = [
+  'received',
+  'ordered',
+  'in_progress',
+  'reported',
+  'completed',
+  'canceled',
+  'failed',
+] as const satisfies OrderState[]
+
+export const order = z
+  .object({
+    background_check_id: z.string(),
+    app_id: z.string(),
+    tenant_key: z.string(),
+    account_id: z.string().nullable(),
+    package_id: z.string().nullable(),
+    vendor_order_id: z.string().nullable(),
+    state: listed(orderStates),
+    attention: z.array(z.string()).meta({ description: 'What a person should look at' }),
+    failure: failure.optional(),
+    next_poll_at: time.nullable(),
+    created_at: time,
+    updated_at: time,
+    erased_at: time.optional().meta({ description: 'When everything personal was erased' }),
+  })
+  .meta({ id: 'Order', description: 'A background check, as this service knows it' })
+
+const detail = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+
+export const wholeOrder = order
+  .extend({
+    timeline: z
+      .array(z.object({ at: time, kind: listed(timelineKinds), detail: z.unknown().meta(documented(detail)) }))
+      .meta({ description: 'Oldest first; `detail` holds ids, names of fields and codes' }),
+    deliveries: z.array(delivery).meta({ description: 'In the order in which they are sent' }),
+  })
+  .meta({ id: 'WholeOrder', description: 'An order with all that happened to it' })
+
+export type Order = z.output<typeof order>
 
 type Row = Prisma.OrderGetPayload<{ select: typeof orderColumns }>
 
 /** The orders of one answer, with one query more however many there are. */
-export async function showOrders({ database }: Parts, rows: readonly Row[]): Promise<object[]> {
+export async function showOrders({ database }: Parts, rows: readonly Row[]): Promise<Order[]> {
   const polls = await database.prisma.pollSchedule.findMany({
     where: { backgroundCheckId: { in: rows.map((row) => row.backgroundCheckId) } },
     select: { backgroundCheckId: true, dueAt: true },
@@ -40,17 +85,21 @@ export async function showOrders({ database }: Parts, rows: readonly Row[]): Pro
     next_poll_at: timeOf(dueAt.get(row.backgroundCheckId) ?? null),
     created_at: timeOf(row.createdAt),
     updated_at: timeOf(row.updatedAt),
+    ...given('erased_at', timeOf(row.erasedAt)),
   }))
 }
 
-export async function showOrder(parts: Parts, backgroundCheckId: string): Promise<object | null> {
+export async function showOrder(parts: Parts, backgroundCheckId: string): Promise<Order | null> {
   const { prisma } = parts.database
   const row = await prisma.order.findUnique({ where: { backgroundCheckId }, select: orderColumns })
   return row === null ? null : ((await showOrders(parts, [row]))[0] ?? null)
 }
 
 /** An order with all that happened to it, oldest first, and its deliveries in the order in which they are sent. */
-export async function showWholeOrder(parts: Parts, backgroundCheckId: string): Promise<object | null> {
+export async function showWholeOrder(
+  parts: Parts,
+  backgroundCheckId: string,
+): Promise<z.output<typeof wholeOrder> | null> {
   const { prisma } = parts.database
   const order = await showOrder(parts, backgroundCheckId)
   if (order === null) return null

@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import type { Parts } from '../../app.js'
-import { type Again, resultAgain, wantAgain } from '../../flow/orders/again.js'
-import { cancelByOperator } from '../../flow/orders/cancel-by-operator.js'
-import { placeAgain } from '../../flow/orders/place-again.js'
+import { type Again, resultAgain, type Wanted, wantAgain } from '../../flow/orders/again.js'
+import { cancelByOperator, type Stopped } from '../../flow/orders/cancel-by-operator.js'
+import { type PlacedAgain, placeAgain } from '../../flow/orders/place-again.js'
 import { wakePumps } from '../../flow/to-feishu/wake-pumps.js'
-import { showOrder } from './order-shape.js'
+import type { Write } from './audited.js'
+import { ofOrder, ofStage } from './looks.js'
+import { type Order, order, showOrder } from './order-shape.js'
 import { type Problem, problem } from './problems.js'
 import { type Answer, noBody, none, okOrUnknown, type Route, route, unknownId } from './route.js'
 import { feishuId } from './values.js'
@@ -13,6 +15,7 @@ const params = z.object({ background_check_id: feishuId })
 const stageParams = z.object({ background_check_id: feishuId, stage_id: z.string().regex(/^[A-Za-z0-9_-]{1,36}$/) })
 
 const retryOrder = route({
+  id: 'orders.retry',
   method: 'POST',
   path: '/v1/orders/{background_check_id}/retry',
   summary: 'Places a failed order again, after asking the vendor whether it has it',
@@ -21,16 +24,31 @@ const retryOrder = route({
   params,
   query: none,
   body: noBody,
-  run: async (parts, { params: { background_check_id: id } }) => {
-    const again = await parts.database.transaction((sql) => placeAgain(sql, id))
-    if (again === 'unknown') return unknownId
-    if (again === 'not_failed') return problem('order-not-failed', 'only an order that failed can be placed again')
-    if (again === 'being_stopped') return problem('order-being-stopped', 'an operator stopped this order in Feishu')
-    if (again === 'erased') return problem('erased', 'what the order was placed with was erased')
+  answer: order,
+  problems: ['not-found', 'order-not-failed', 'order-being-stopped', 'erased'],
+  audit: ofOrder,
+  run: async (parts, { params: { background_check_id: id } }, write) => {
+    const again = await write((sql) => placeAgain(sql, id), judgePlacing)
+    if (again.kind === 'problem') return again
     parts.hints.send('vendor')
     return shown(parts, id)
   },
 })
+
+function judgePlacing(again: PlacedAgain): 'done' | Problem {
+  switch (again) {
+    case 'done':
+      return 'done'
+    case 'unknown':
+      return unknownId
+    case 'not_failed':
+      return problem('order-not-failed', 'only an order that failed can be placed again')
+    case 'being_stopped':
+      return problem('order-being-stopped', 'an operator stopped this order in Feishu')
+    case 'erased':
+      return problem('erased', 'what the order was placed with was erased')
+  }
+}
 
 /** What a stage of Feishu's surely takes (docs/feishu.md §3.2). */
 const stageName = z
@@ -43,6 +61,7 @@ const reason = z
   .regex(/^(?:[^\p{Cc}\p{Cs}]|[\n\r\t])*$/u, 'expected text without control characters')
 
 const cancelOrder = route({
+  id: 'orders.cancel',
   method: 'POST',
   path: '/v1/orders/{background_check_id}/cancel',
   summary: 'Stops a check in Feishu: a last stage that says so, then the cancel; the vendor is told, too',
@@ -51,19 +70,27 @@ const cancelOrder = route({
   params,
   query: none,
   body: z.strictObject({ stage_name: stageName.optional(), reason: reason.optional() }).optional(),
-  run: async (parts, { params: { background_check_id: id }, body }) => {
+  answer: order,
+  problems: ['not-found', 'order-ended', 'erased'],
+  audit: ofOrder,
+  run: async (parts, { params: { background_check_id: id }, body }, write) => {
     const words = { stageName: body?.stage_name, reason: body?.reason }
-    const stopped = await parts.database.transaction((sql) => cancelByOperator(sql, parts.sealer, id, words))
-    if (stopped.kind !== 'stopped' && stopped.kind !== 'waits') return refusalOf(stopped.kind)
-    if (stopped.kind === 'stopped') {
+    const stopped = await write((sql) => cancelByOperator(sql, parts.sealer, id, words), judgeStop)
+    if (stopped.kind === 'problem') return stopped
+    if (stopped.result.kind === 'stopped') {
       parts.hints.send('vendor')
-      wakePumps(parts.hints, stopped.buckets)
+      wakePumps(parts.hints, stopped.result.buckets)
     }
     return shown(parts, id)
   },
 })
 
+function judgeStop(stopped: Stopped) {
+  return stopped.kind === 'stopped' || stopped.kind === 'waits' ? stopped : refusalOf(stopped.kind)
+}
+
 const resendResult = route({
+  id: 'orders.resend_result',
   method: 'POST',
   path: '/v1/orders/{background_check_id}/result/resend',
   summary: 'Sends the result again, as the vendor says it now',
@@ -72,10 +99,14 @@ const resendResult = route({
   params,
   query: none,
   body: noBody,
-  run: (parts, { params: { background_check_id: id } }) => resend(parts, resultAgain(id)),
+  answer: order,
+  problems: ['not-found', 'not-resendable', 'order-ended', 'erased'],
+  audit: ofOrder,
+  run: (parts, { params: { background_check_id: id } }, write) => resend(parts, resultAgain(id), write),
 })
 
 const resendStage = route({
+  id: 'orders.resend_stage',
   method: 'POST',
   path: '/v1/orders/{background_check_id}/stages/{stage_id}/resend',
   summary: 'Sends a stage again, as the vendor says it now, under a new stage_id',
@@ -84,16 +115,23 @@ const resendStage = route({
   params: stageParams,
   query: none,
   body: noBody,
-  run: (parts, { params: { background_check_id: backgroundCheckId, stage_id: stageId } }) =>
-    resend(parts, { backgroundCheckId, stageId }),
+  answer: order,
+  problems: ['not-found', 'not-resendable', 'order-ended', 'erased'],
+  audit: ofStage,
+  run: (parts, { params: { background_check_id: backgroundCheckId, stage_id: stageId } }, write) =>
+    resend(parts, { backgroundCheckId, stageId }, write),
 })
 
-async function resend(parts: Parts, again: Again): Promise<Answer> {
-  const wanted = await parts.database.transaction((sql) => wantAgain(sql, parts.sealer, again))
-  if (wanted.kind === 'refused') return problem('not-resendable', wanted.reason)
-  if (wanted.kind !== 'wanted') return refusalOf(wanted.kind)
+async function resend(parts: Parts, again: Again, write: Write): Promise<Answer<Order>> {
+  const wanted = await write((sql) => wantAgain(sql, parts.sealer, again), judgeResend)
+  if (wanted.kind === 'problem') return wanted
   parts.hints.send('vendor')
   return shown(parts, again.backgroundCheckId)
+}
+
+function judgeResend(wanted: Wanted) {
+  if (wanted.kind === 'refused') return problem('not-resendable', wanted.reason)
+  return wanted.kind === 'wanted' ? wanted : refusalOf(wanted.kind)
 }
 
 function refusalOf(kind: 'unknown' | 'ended' | 'erased'): Problem {
@@ -102,7 +140,7 @@ function refusalOf(kind: 'unknown' | 'ended' | 'erased'): Problem {
   return problem('erased', 'what the order holds was erased')
 }
 
-async function shown(parts: Parts, id: string): Promise<Answer> {
+async function shown(parts: Parts, id: string): Promise<Answer<Order>> {
   return okOrUnknown(await showOrder(parts, id))
 }
 

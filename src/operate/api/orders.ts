@@ -1,44 +1,37 @@
 import { z } from 'zod'
-import type { OrderState } from '../../flow/map.js'
 import { pollNow } from '../../flow/orders/nudge.js'
+import type { Sql } from '../../platform/database/database.js'
 import type { Prisma } from '../../platform/database/generated/client.js'
-import { behind, cut, limit, page, timeCursor } from './lists.js'
-import { orderColumns, showOrder, showOrders, showWholeOrder } from './order-shape.js'
+import { behind, cut, limit, listOf, page, timeCursor } from './lists.js'
+import { ofOrder } from './looks.js'
+import { order, orderColumns, orderStates, showOrder, showOrders, showWholeOrder, wholeOrder } from './order-shape.js'
 import { problem } from './problems.js'
-import { noBody, none, okOrUnknown, type Route, route } from './route.js'
+import { noBody, none, okOrUnknown, type Route, route, unknownId } from './route.js'
 import { given } from './shapes.js'
 import { feishuId, oneOf, text } from './values.js'
-
-const states = [
-  'received',
-  'ordered',
-  'in_progress',
-  'reported',
-  'completed',
-  'canceled',
-  'failed',
-] as const satisfies OrderState[]
 
 const params = z.object({ background_check_id: feishuId })
 
 const listOrders = route({
+  id: 'orders.list',
   method: 'GET',
   path: '/v1/orders',
-  summary:
-    'Orders; attention: a flag, or true for any and false for none; q: an id of Feishu or the vendor, or how one begins',
+  summary: 'Orders',
   scopes: ['read'],
   status: 200,
   params: none,
   query: z.object({
-    state: oneOf(states).optional(),
+    state: oneOf(orderStates).optional(),
     account_id: text.optional(),
     tenant_key: text.optional(),
-    attention: text.optional(),
-    q: text.optional(),
+    attention: text.optional().meta({ description: 'A flag; `true` for any, `false` for none' }),
+    q: text.optional().meta({ description: 'An id of Feishu or the vendor, or how one begins' }),
     limit,
     cursor: timeCursor.optional(),
   }),
   body: noBody,
+  answer: listOf('OrderList', order),
+  problems: [],
   run: async (parts, { query }) => {
     const where: Prisma.OrderWhereInput = {
       ...given('state', query.state),
@@ -67,6 +60,7 @@ function beginsWith(q: string | undefined): Prisma.OrderWhereInput {
 }
 
 const readOrder = route({
+  id: 'orders.read',
   method: 'GET',
   path: '/v1/orders/{background_check_id}',
   summary: 'One order with its timeline and deliveries',
@@ -75,10 +69,13 @@ const readOrder = route({
   params,
   query: none,
   body: noBody,
+  answer: wholeOrder,
+  problems: ['not-found'],
   run: async (parts, { params: { background_check_id: id } }) => okOrUnknown(await showWholeOrder(parts, id)),
 })
 
 const pollOrder = route({
+  id: 'orders.poll',
   method: 'POST',
   path: '/v1/orders/{background_check_id}/poll',
   summary: 'Asks the vendor for an order now',
@@ -87,13 +84,27 @@ const pollOrder = route({
   params,
   query: none,
   body: noBody,
-  run: async (parts, { params: { background_check_id: id } }) => {
-    const polled = await parts.database.transaction((sql) => pollNow(sql, id))
-    if (polled) parts.hints.send('poll')
-    const order = await showOrder(parts, id)
-    if (order === null || polled) return okOrUnknown(order)
-    return problem('order-not-polled', 'the vendor has not taken the order yet, or the order is over')
+  answer: order,
+  problems: ['not-found', 'order-not-polled'],
+  audit: ofOrder,
+  run: async (parts, { params: { background_check_id: id } }, write) => {
+    const polled = await write((sql) => pollKnown(sql, id), judgePoll)
+    if (polled.kind === 'problem') return polled
+    parts.hints.send('poll')
+    return okOrUnknown(await showOrder(parts, id))
   },
 })
+
+async function pollKnown(sql: Sql, id: string): Promise<'polled' | 'not_polled' | 'unknown'> {
+  if (await pollNow(sql, id)) return 'polled'
+  const known = await sql.query('SELECT 1 FROM orders WHERE background_check_id = $1', [id])
+  return known.rowCount === 0 ? 'unknown' : 'not_polled'
+}
+
+function judgePoll(polled: 'polled' | 'not_polled' | 'unknown') {
+  if (polled === 'polled') return polled
+  if (polled === 'unknown') return unknownId
+  return problem('order-not-polled', 'the vendor has not taken the order yet, or the order is over')
+}
 
 export const orderRoutes: readonly Route[] = [listOrders, readOrder, pollOrder]

@@ -12,6 +12,7 @@ export const problems = {
   'order-not-polled': { status: 409, title: 'The order is not polled' },
   'order-not-failed': { status: 409, title: 'The order did not fail' },
   'order-ended': { status: 409, title: 'The order has ended' },
+  'order-open': { status: 409, title: 'The order has not ended' },
   'order-being-stopped': { status: 409, title: 'The order is being stopped' },
   'not-resendable': { status: 409, title: 'The result or stage cannot be sent again' },
   'event-not-failed': { status: 409, title: 'The event did not fail' },
@@ -23,11 +24,15 @@ export const problems = {
   'agreement-deleted': { status: 409, title: 'The agreement was deleted' },
   'agreement-being-created': { status: 409, title: 'Another agreement of this application waits to be created' },
   'catalog-irreversible': { status: 409, title: 'The plan has calls that cannot be undone' },
+  'idempotency-key-in-use': { status: 409, title: 'The first request with this Idempotency-Key is not answered yet' },
+  'answer-lost': { status: 409, title: 'The first request with this Idempotency-Key took effect, its answer was lost' },
   erased: { status: 409, title: 'The data that this needs was erased' },
   'payload-too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': { status: 415, title: 'The body is not plain JSON' },
   'catalog-refused': { status: 422, title: 'Feishu would not take this' },
+  'idempotency-key-reused': { status: 422, title: 'The Idempotency-Key came with another request before' },
   'too-many-failures': { status: 429, title: 'Too many wrong keys came from this address' },
+  'too-many-requests': { status: 429, title: 'The API key made too many requests' },
   internal: { status: 500, title: 'The service failed' },
   'feishu-refused': { status: 502, title: 'Feishu refused the question' },
   'feishu-unavailable': { status: 503, title: 'Feishu cannot be asked now' },
@@ -58,6 +63,10 @@ export function problem(name: ProblemName, detail: string, more: Pick<Problem, '
   return { kind: 'problem', name, detail, ...more }
 }
 
+export function isProblem(result: unknown): result is Problem {
+  return typeof result === 'object' && result !== null && 'kind' in result && result.kind === 'problem'
+}
+
 export function misfit(errors: readonly Complaint[]): Problem {
   const paths = errors.map((each) => each.path).join(', ')
   return { kind: 'problem', name: 'invalid-request', detail: `does not fit: ${paths}`, errors }
@@ -75,12 +84,3 @@ export function problemJson({ name, detail, errors, instance, plan }: Problem): 
     ...(plan !== undefined && { plan }),
   }
 }
-
-/** What `type` refers to. */
-export const problemsPage = [
-  '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Problems</title></head><body><h1>Problems</h1><dl>',
-  ...Object.entries(problems).map(
-    ([name, { status, title }]) => `<dt id="${name}">${name}</dt><dd>${status}: ${title}</dd>`,
-  ),
-  '</dl></body></html>',
-].join('\n')

@@ -1,13 +1,17 @@
 import { accountRoutes } from './accounts.js'
 import { agreementRoutes } from './agreements.js'
+import { auditRoutes } from './audit.js'
 import { catalogRoutes } from './catalogs.js'
 import { deliveryRoutes } from './deliveries.js'
 import { deliveryRetryRoutes } from './delivery-retries.js'
 import { eventRoutes } from './events.js'
 import { findingRoutes } from './findings.js'
 import { holdRoutes } from './holds.js'
+import { orderSearchRoutes } from './order-search.js'
 import { orderWriteRoutes } from './order-writes.js'
 import { orderRoutes } from './orders.js'
+import { personalDataRoutes } from './personal-data.js'
+import { quotaRoutes } from './quotas.js'
 import type { Route } from './route.js'
 import { sweepRoutes } from './sweeps.js'
 import { vendorOrderRoutes } from './vendor-orders.js'
@@ -16,6 +20,8 @@ import { vendorOrderRoutes } from './vendor-orders.js'
 export const routes: readonly Route[] = [
   ...orderRoutes,
   ...orderWriteRoutes,
+  ...orderSearchRoutes,
+  ...personalDataRoutes,
   ...vendorOrderRoutes,
   ...deliveryRoutes,
   ...deliveryRetryRoutes,
@@ -26,4 +32,6 @@ export const routes: readonly Route[] = [
   ...holdRoutes,
   ...findingRoutes,
   ...sweepRoutes,
+  ...quotaRoutes,
+  ...auditRoutes,
 ]

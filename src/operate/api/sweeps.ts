@@ -1,12 +1,15 @@
 import { z } from 'zod'
 import { sweepNow } from '../../flow/reconcile/sweeps.js'
 import type { Prisma } from '../../platform/database/generated/client.js'
-import { idCursor, limit, newestFirst, olderThan, pageById } from './lists.js'
+import { idCursor, limit, listOf, newestFirst, olderThan, pageById } from './lists.js'
+import { ofSweeps } from './looks.js'
 import { noBody, none, ok, type Route, route } from './route.js'
-import { given, timeOf } from './shapes.js'
+import { documented, given, listed, time, timeOf } from './shapes.js'
 import { oneOf, text } from './values.js'
 
 const permissions = ['unknown', 'readable', 'unreadable'] as const
+
+const counts = z.record(z.string(), z.int())
 
 const columns = {
   id: true,
@@ -23,7 +26,28 @@ const columns = {
   finishedAt: true,
 } as const satisfies Prisma.SweepSelect
 
-function show(row: Prisma.SweepGetPayload<{ select: typeof columns }>): object {
+export const sweep = z
+  .object({
+    app_id: z.string(),
+    tenant_key: z.string(),
+    permission: listed(permissions),
+    reason: z.string().optional(),
+    asked_at: time.optional(),
+    running: z.boolean(),
+    due_at: time,
+    last_error: z.string().optional(),
+    swept_until: time.optional(),
+    finished_at: time.optional(),
+    counts: z
+      .unknown()
+      .optional()
+      .meta({ ...documented(counts), description: 'Of the last whole sweep' }),
+  })
+  .meta({ id: 'Sweep', description: 'Whose orders in Feishu are compared, and how far they were' })
+
+export type Sweep = z.output<typeof sweep>
+
+function show(row: Prisma.SweepGetPayload<{ select: typeof columns }>): z.output<typeof sweep> {
   return {
     app_id: row.appId,
     tenant_key: row.tenantKey,
@@ -40,6 +64,7 @@ function show(row: Prisma.SweepGetPayload<{ select: typeof columns }>): object {
 }
 
 const listSweeps = route({
+  id: 'sweeps.list',
   method: 'GET',
   path: '/v1/sweeps',
   summary: 'Whose orders in Feishu are compared with those here, whether they can be read, and when they were',
@@ -54,6 +79,8 @@ const listSweeps = route({
     cursor: idCursor.optional(),
   }),
   body: noBody,
+  answer: listOf('SweepList', sweep),
+  problems: [],
   run: async ({ database }, { query }) => {
     const where: Prisma.SweepWhereInput = {
       ...given('permission', query.permission),
@@ -66,7 +93,10 @@ const listSweeps = route({
   },
 })
 
+export const sweepsDue = z.object({ due: z.int() }).meta({ id: 'SweepsDue' })
+
 const runSweeps = route({
+  id: 'sweeps.run',
   method: 'POST',
   path: '/v1/sweeps/run',
   summary: 'Compares now: every tenant, or those of one app or tenant; tenants that could not be read are asked anew',
@@ -75,12 +105,19 @@ const runSweeps = route({
   params: none,
   query: none,
   body: z.strictObject({ tenant_key: text.optional(), app_id: text.optional() }).default({}),
-  run: async ({ database }, { body }) => {
+  answer: sweepsDue,
+  problems: [],
+  audit: ofSweeps,
+  run: async (_parts, { body }, write) => {
     const which = {
       ...given('appId', body.app_id),
       ...given('tenantKey', body.tenant_key),
     }
-    return ok({ due: await database.transaction((sql) => sweepNow(sql, which)) })
+    const due = await write(
+      (sql) => sweepNow(sql, which),
+      (count) => count,
+    )
+    return due.kind === 'problem' ? due : ok({ due: due.result })
   },
 })
 
