@@ -1,17 +1,37 @@
 import { Command, CommanderError } from 'commander'
 import { ConfigError } from '../config.js'
+import { readVersion } from '../platform/version.js'
 import { addAccountFields } from './account-fields.js'
+import { addBackup } from './backup.js'
 import type { AddCommand, Cli } from './command.js'
+import { addCompletion } from './completion.js'
+import { addDoctor } from './doctor.js'
+import { addErase } from './erase.js'
 import { exitCodes, exitCodesHelp } from './exit-codes.js'
 import { explain } from './explain.js'
 import { addImport } from './import.js'
 import { type Io, processIo } from './io.js'
+import { addKeys } from './keys.js'
 import { addMigrate } from './migrate.js'
+import { addOperator } from './operator.js'
+import { addRestore } from './restore.js'
 import { addSandbox } from './sandbox.js'
 import { addServe } from './serve.js'
-import { readVersion } from './version.js'
 
-const commands: readonly AddCommand[] = [addServe, addMigrate, addImport, addAccountFields, addSandbox]
+const commands: readonly AddCommand[] = [
+  addServe,
+  addMigrate,
+  addDoctor,
+  addImport,
+  addAccountFields,
+  addErase,
+  addKeys,
+  addBackup,
+  addRestore,
+  addOperator,
+  addSandbox,
+  addCompletion,
+]
 
 /** Runs one command line, without the program's own name; answers the exit code. */
 export async function runCli(args: readonly string[], io: Io = processIo): Promise<number> {

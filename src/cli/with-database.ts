@@ -1,8 +1,9 @@
 import { resolve } from 'node:path'
 import { type Config, readConfig } from '../config.js'
+import { marksOf } from '../platform/crypto/key-marks.js'
 import { createSealer, type Sealer } from '../platform/crypto/sealer.js'
 import { type Database, openDatabase } from '../platform/database/database.js'
-import { pendingMigrations } from '../platform/database/migrate.js'
+import { pendingMigrations, refuseNewer } from '../platform/database/migrate.js'
 import { hasEmbeddedData, openEmbeddedPostgres } from '../platform/embedded/attach.js'
 import { Lifetime } from '../platform/lifetime.js'
 import { createLogger } from '../platform/logger.js'
@@ -17,6 +18,11 @@ export interface CommandParts {
   config: Config
 }
 
+export interface WithDatabaseOptions {
+  /** The command judges the keys by itself, and seals nothing before it has. */
+  looksOnly?: boolean
+}
+
 /**
  * Gives a command the database of the service, running or not: that of DATABASE_URL, or the embedded one in BGC_DATA_DIR,
  * which is joined where a service runs on it and else runs for as long as the command does.
@@ -25,7 +31,10 @@ export interface CommandParts {
  * not there, waits for migrations, or was sealed with keys that BGC_ENCRYPTION_KEYS lacks; and whatever `work` throws.
  * A signal ends the command with an error as soon as the transaction under way has ended.
  */
-export async function withDatabase<T>(work: (parts: CommandParts) => Promise<T>): Promise<T> {
+export async function withDatabase<T>(
+  work: (parts: CommandParts) => Promise<T>,
+  options: WithDatabaseOptions = {},
+): Promise<T> {
   loadDotEnv()
   const config = readConfig()
   const told = untilSignal().then((name) => {
@@ -33,19 +42,25 @@ export async function withDatabase<T>(work: (parts: CommandParts) => Promise<T>)
   })
   const lifetime = new Lifetime()
   try {
-    return await Promise.race([told, run(config, lifetime, work)])
+    return await Promise.race([told, run(config, lifetime, work, options)])
   } finally {
     await lifetime.stop()
   }
 }
 
-async function run<T>(config: Config, lifetime: Lifetime, work: (parts: CommandParts) => Promise<T>): Promise<T> {
+async function run<T>(
+  config: Config,
+  lifetime: Lifetime,
+  work: (parts: CommandParts) => Promise<T>,
+  { looksOnly = false }: WithDatabaseOptions,
+): Promise<T> {
   const url = config.databaseUrl ?? (await lifetime.start(openEmbedded(resolve(config.dataDir)))).url
-  // A connection that breaks is told by the query that it breaks.
-  const database = lifetime.add(openDatabase({ url, log: createLogger('silent'), connections: 4 }))
-  await refusePending(database)
   const sealer = createSealer(config.encryptionKeys)
-  await checkKeys(database, sealer)
+  const shown = looksOnly ? {} : { keyMarks: marksOf(sealer, config.encryptionKeys) }
+  // A connection that breaks is told by the query that it breaks.
+  const database = lifetime.add(openDatabase({ url, log: createLogger('silent'), connections: 4, ...shown }))
+  await refusePending(database)
+  if (!looksOnly) await checkKeys(database, sealer)
   return work({ database, sealer, config })
 }
 
@@ -57,6 +72,7 @@ async function openEmbedded(dataDir: string) {
 }
 
 async function refusePending(database: Database): Promise<void> {
+  await refuseNewer(database.pool)
   const pending = await pendingMigrations(database.pool)
   if (pending.length === 0) return
   throw new Error(
