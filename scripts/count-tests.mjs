@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 
 const [path, exitCode] = process.argv.slice(2)
-const missingProgram = /spawn(?:Sync)? \S*(redis-server|openssl|chromium) ENOENT/
+const missingProgram = /spawn(?:Sync)? \S*(redis-server|openssl|chromium|promtool) ENOENT/
 const counts = { passed: 0, failed: 0, skipped: 0, notRun: 0 }
 
 for (const file of JSON.parse(readFileSync(path, 'utf8')).testResults) count(file)

@@ -5,6 +5,7 @@ import type { Redis } from 'ioredis'
 import { type Config, type Role, roles } from './config.js'
 import { createReceiver } from './flow/from-feishu/receiver.js'
 import { createRefusalWarning } from './flow/from-feishu/refusal-warning.js'
+import { type HousekeepingTerms, startHousekeeping } from './flow/housekeeping/start.js'
 import { createInbox } from './flow/inbox/accept.js'
 import { startInboxWorker } from './flow/inbox/worker.js'
 import { createKeepers } from './flow/keepers.js'
@@ -12,24 +13,30 @@ import { startVendorSide } from './flow/orders/start.js'
 import type { Keepers } from './flow/outbox/keepers.js'
 import { startReconciliation } from './flow/reconcile/start.js'
 import type { SweepTerms } from './flow/reconcile/terms.js'
+import { startReports } from './flow/reports/start.js'
+import { admitKeys } from './flow/rotation/admit.js'
 import { endForeignClaims } from './flow/take-over.js'
 import { createFeishuAccess, type FeishuAccess } from './flow/to-feishu/access.js'
-import type { Limiter } from './flow/to-feishu/limiter/limiter.js'
-import { memoryLimiter } from './flow/to-feishu/limiter/memory.js'
-import { redisLimiter } from './flow/to-feishu/limiter/redis.js'
 import type { FeishuReads } from './flow/to-feishu/reads.js'
 import { startFeishuSide } from './flow/to-feishu/start.js'
+import { openVendor, type VendorAccess } from './flow/vendor/access.js'
 import type { VendorAdapter } from './flow/vendor/adapter.js'
+import { type AlertTerms, startAlerts } from './operate/alerts/start.js'
 import { createApi } from './operate/api/app.js'
-import { registerBacklog } from './operate/gauges.js'
+import { registerGauges } from './operate/gauges.js'
 import { createHealth, type Readiness } from './operate/health.js'
 import { createMetrics, type Metrics } from './operate/metrics.js'
+import { createReportsDoor } from './operate/reports.js'
 import { createDoor, type Listening, listen } from './operate/server.js'
-import { createSealer, type Sealer } from './platform/crypto/sealer.js'
+import { marksOf } from './platform/crypto/key-marks.js'
+import { createSealer, SealError, type Sealer } from './platform/crypto/sealer.js'
 import { type Database, openDatabase } from './platform/database/database.js'
 import { migrate } from './platform/database/migrate.js'
 import { startEmbeddedPostgres } from './platform/embedded/postgres.js'
 import { Lifetime, type Started } from './platform/lifetime.js'
+import type { Limiter } from './platform/limiter/limiter.js'
+import { memoryLimiter } from './platform/limiter/memory.js'
+import { redisLimiter } from './platform/limiter/redis.js'
 import type { Logger } from './platform/logger.js'
 import { createBullHints } from './platform/queue/bull.js'
 import { createLocalHints, type Hints } from './platform/queue/hints.js'
@@ -63,6 +70,8 @@ export interface Overrides {
   random?: () => number
   lookAfterMs?: readonly number[]
   sweeps?: Partial<SweepTerms>
+  housekeeping?: Partial<HousekeepingTerms>
+  alerts?: Partial<AlertTerms>
 }
 
 export interface App extends Started {
@@ -87,12 +96,19 @@ export async function startApp(config: Config, log: Logger, overrides: Overrides
       await lifetime.start(beTheOnlyOne(database, fail))
       await endForeignClaims(database)
     }
+    await checkKeys(database, config)
     const { parts, access } = startParts(config, log, database, lifetime, overrides)
-    const { ports, ready } = await startDoors(parts, lifetime, () => stopping)
-    if (has(config, 'poller')) await startVendorRole(parts, lifetime, overrides)
+    const vendor = lifetime.add(createLazyVendor(parts, overrides.vendor))
+    const { ports, ready } = await startDoors(parts, vendor.open, lifetime, () => stopping)
+    if (has(config, 'poller')) {
+      startVendorRole(parts, await vendor.open(), lifetime)
+      lifetime.add(startHousekeeping(parts, overrides.housekeeping))
+    }
     if (has(config, 'sync')) {
       await lifetime.start(startFeishuSide(parts, access()))
       lifetime.add(startReconciliation(parts, overrides.sweeps))
+      const alerts = startAlerts(parts, overrides.alerts)
+      if (alerts) lifetime.add(alerts)
     }
     warnOfLoneRole(config, log)
     log.info({ event: 'app.started', roles: config.roles, ...ports }, 'bgc-bridge is up')
@@ -124,7 +140,18 @@ async function startDatabase(config: Config, log: Logger, lifetime: Lifetime): P
     const applied = await migrate(url)
     if (applied.length > 0) log.info({ event: 'database.migrated', applied }, 'migrations were applied')
   }
-  return lifetime.add(openDatabase({ url, log }))
+  const { encryptionKeys: keys } = config
+  return lifetime.add(openDatabase({ url, log, keyMarks: marksOf(createSealer(keys), keys) }))
+}
+
+/** Without a key that rows lie under the service would fail at each of them. */
+async function checkKeys(database: Database, { encryptionKeys }: Config): Promise<void> {
+  try {
+    await admitKeys(database, createSealer(encryptionKeys))
+  } catch (failure) {
+    if (!(failure instanceof SealError)) throw failure
+    throw new Error('the encryption keys do not fit this database, as docs/keys.md explains', { cause: failure })
+  }
 }
 
 function startEmbedded(config: Config, log: Logger) {
@@ -182,24 +209,47 @@ function createLazyAccess(parts: Parameters<typeof createFeishuAccess>[0]) {
   return { open, reads, stop: async () => made?.stop() }
 }
 
-/** Every process answers health checks and metrics; the webhook and /v1 belong to receivers. */
-async function startDoors(parts: Parts, lifetime: Lifetime, isStopping: () => boolean) {
+/** One adapter for whoever calls the vendor here; it ends after them. A receiver needs it only when a report is asked for. */
+function createLazyVendor(parts: Parts, override?: VendorAdapter) {
+  let opening: Promise<VendorAccess> | undefined
+  const open = (): Promise<VendorAccess> => {
+    opening ??= openVendor(parts, override).catch((failure: unknown) => {
+      opening = undefined
+      throw failure
+    })
+    return opening
+  }
+  // Whoever opened it has heard why it could not be.
+  return { open, stop: async () => (await opening?.catch(() => undefined))?.stop() }
+}
+
+/** Every process answers health checks and metrics; the webhook, reports and /v1 belong to receivers. */
+async function startDoors(
+  parts: Parts,
+  openVendor: () => Promise<VendorAccess>,
+  lifetime: Lifetime,
+  isStopping: () => boolean,
+) {
   const { config, database, log, redis } = parts
   const receives = has(config, 'receiver')
   const ready = createHealth({ database, ...(redis && { redis }), needsRedis: !receives, isStopping })
-  const countBacklog = registerBacklog(parts.metrics.registry, database, log)
+  const countBacklog = registerGauges(parts)
+  const reports = receives ? createReportsDoor(await startReports(parts, openVendor), parts) : undefined
   const outside = createApi({
     ...parts,
     ready,
     countBacklog,
     operators: receives && config.internalPort === undefined,
     metricsHere: config.internalPort === undefined,
+    ...(reports && { reports: reports.answer }),
   })
   const webhook = receives ? startReceiving(parts, lifetime) : undefined
   const door = createDoor({ app: outside, ...(webhook && { webhook }) }, log)
   const open = (handler: RequestListener, port: number): Promise<Listening> =>
     lifetime.start(listen(handler, config.host, port, isStopping))
   const { port } = await open(door, config.port)
+  // A listener waits for the answers under way, so what is being streamed ends first.
+  if (reports) lifetime.add(reports)
   if (config.internalPort === undefined) return { ports: { port }, ready }
   const inside = createApi({ ...parts, ready, countBacklog, operators: receives, metricsHere: true })
   const { port: internalPort } = await open(inside, config.internalPort)
@@ -228,9 +278,9 @@ function startReceiving({ config, database, sealer, hints, metrics, log }: Parts
   })
 }
 
-async function startVendorRole(parts: Parts, lifetime: Lifetime, overrides: Overrides): Promise<void> {
+function startVendorRole(parts: Parts, vendor: VendorAccess, lifetime: Lifetime): void {
   const { database, sealer, hints, log, metrics } = parts
-  const vendorSide = await lifetime.start(startVendorSide(parts, overrides.vendor))
+  const vendorSide = lifetime.add(startVendorSide(parts, vendor))
   const worker = lifetime.add(
     startInboxWorker({
       database,

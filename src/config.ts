@@ -45,6 +45,8 @@ export interface Config {
     pollMinMs: number
     pollMaxMs: number
     concurrency: number
+    /** None: calls are limited by `concurrency` alone. */
+    rateLimits: readonly RateWindow[]
     /** VENDOR_* names that belong to an own adapter. */
     environment: Readonly<Record<string, string>>
   }
@@ -101,6 +103,17 @@ export function readConfig(
   const proxy = readProxy(env, complain)
   if (complaints.length > 0) throw new ConfigError(complaints)
   return toConfig(values, apps, environment, proxy)
+}
+
+/**
+ * Whether the standard variables of OpenTelemetry ask for traces; its SDK reads what they say.
+ * https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+ */
+export function wantsTraces(env: Environment = process.env): boolean {
+  if (env.OTEL_SDK_DISABLED?.trim().toLowerCase() === 'true') return false
+  const exporter = env.OTEL_TRACES_EXPORTER?.trim()
+  if (exporter) return exporter !== 'none'
+  return Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT || env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)
 }
 
 /** What a migration needs: it often runs as a job of its own, without any secret of Feishu's or the vendor's. */
@@ -275,6 +288,7 @@ function toConfig(
       pollMinMs: values.VENDOR_POLL_MIN_MS,
       pollMaxMs: values.VENDOR_POLL_MAX_MS,
       concurrency: values.VENDOR_CONCURRENCY,
+      rateLimits: values.VENDOR_RATE_LIMITS ?? [],
       environment,
     },
     proxy,

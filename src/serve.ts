@@ -3,8 +3,10 @@ import { loadDotEnv } from './cli/dot-env.js'
 import { exitCodes } from './cli/exit-codes.js'
 import { explain } from './cli/explain.js'
 import { untilSignal } from './cli/until-signal.js'
-import { type Config, ConfigError, readConfig } from './config.js'
+import { type Config, ConfigError, readConfig, wantsTraces } from './config.js'
 import { createLogger, type Logger } from './platform/logger.js'
+import { startTracing } from './platform/tracing/start.js'
+import { readVersion } from './platform/version.js'
 
 /** Runs the service until it is told to stop; answers the exit code. */
 export async function serve(): Promise<number> {
@@ -12,11 +14,13 @@ export async function serve(): Promise<number> {
   if (config === null) return exitCodes.configuration
   const log = createLogger(config.logLevel)
   const stopped = untilSignal()
+  const tracing = wantsTraces() ? await startTracing({ version: readVersion(), log }) : undefined
   const app = await startOrComplain(config, log, stopped)
   if (app === null) return exitCodes.failure
   const reason = await Promise.race([stopped, app.failed])
   log.info({ event: 'app.stopping', reason }, 'stopping')
   const clean = await stopWithin(() => app.stop(), config.stopTimeoutMs, log)
+  await tracing?.stop()
   log.info({ event: 'app.stopped', clean }, 'stopped')
   return clean && reason.startsWith('SIG') ? exitCodes.ok : exitCodes.failure
 }

@@ -68,6 +68,7 @@ const pageFoot = `## Also read
 |---|---|
 | \`NODE_ENV\` | \`production\` makes \`BGC_ENCRYPTION_KEYS\` required. |
 | \`HTTPS_PROXY\`, \`HTTP_PROXY\`, \`NO_PROXY\` | Proxies for the calls to Feishu and to the vendor, as curl has them; lower-case names work too. |
+| \`OTEL_*\` | OpenTelemetry's own variables turn traces on; [tracing.md](tracing.md) says which. |
 `
 
 function lineOf([name, variable]: Row): string {

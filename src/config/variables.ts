@@ -44,7 +44,7 @@ export const variables = {
   BGC_INTERNAL_PORT: {
     parse: port,
     about:
-      'When set, /metrics and /v1 answer only on this port, and the public listener keeps the webhook and the health checks.',
+      'When set, /metrics and /v1 answer only on this port, and the public listener keeps the webhook, /reports and the health checks.',
     example: '3001',
   },
   BGC_TRUSTED_PROXIES: {
@@ -258,6 +258,12 @@ export const variables = {
     parse: count(1, 1000),
     fallback: '16',
     about: 'Calls to the vendor in flight for each process.',
+  },
+  VENDOR_RATE_LIMITS: {
+    parse: rateWindows,
+    about:
+      'Windows that hold together over all processes for calls to the vendor, a quarter of each kept for orders and cancels. None when left out.',
+    example: '20/1s,600/60s',
   },
 } satisfies Record<string, Variable<unknown>>
 

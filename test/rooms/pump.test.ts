@@ -1,12 +1,12 @@
 import { expect, test, vi } from 'vitest'
 import { sealBody } from '../../src/flow/outbox/bodies.js'
 import type { Settlement } from '../../src/flow/outbox/settlement.js'
-import type { Slot } from '../../src/flow/to-feishu/limiter/limiter.js'
 import { createPlaces } from '../../src/flow/to-feishu/places.js'
 import { Pump, type PumpOptions } from '../../src/flow/to-feishu/pump.js'
 import type { FeishuReply } from '../../src/flow/to-feishu/reply.js'
 import { createDataKey } from '../../src/platform/crypto/data-key.js'
 import { createSealer } from '../../src/platform/crypto/sealer.js'
+import type { Slot } from '../../src/platform/limiter/limiter.js'
 import { createLogger } from '../../src/platform/logger.js'
 
 const sealer = createSealer([{ id: 'k1', key: Buffer.alloc(32, 7) }])

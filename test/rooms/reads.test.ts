@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { memoryLimiter } from '../../src/flow/to-feishu/limiter/memory.js'
 import { createReads } from '../../src/flow/to-feishu/reads.js'
 import type { FeishuReply } from '../../src/flow/to-feishu/reply.js'
 import type { Tokens } from '../../src/flow/to-feishu/tokens.js'
 import { type Database, openDatabase } from '../../src/platform/database/database.js'
 import { migrate } from '../../src/platform/database/migrate.js'
+import { memoryLimiter } from '../../src/platform/limiter/memory.js'
 import { createLogger } from '../../src/platform/logger.js'
 import { freshSchema } from '../support/postgres.js'
 

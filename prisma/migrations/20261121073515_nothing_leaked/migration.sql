@@ -103,3 +103,24 @@ CREATE INDEX "events_kept" ON "events"("settled_at") WHERE (payload_sealed IS NO
 
 -- CreateIndex
 CREATE INDEX "orders_not_erased" ON "orders"("updated_at") WHERE (erased_at IS NULL);
+
+-- AlterTable
+ALTER TABLE "vendor_tasks" ADD COLUMN     "crashes" INTEGER NOT NULL DEFAULT 0;
+
+-- AlterTable
+ALTER TABLE "holds" ADD COLUMN     "seen_at" TIMESTAMPTZ(3);
+
+-- CreateTable
+CREATE TABLE "encryption_keys" (
+    "key_id" TEXT NOT NULL,
+    "proof" BYTEA,
+    "admitted_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "encryption_keys_pkey" PRIMARY KEY ("key_id")
+);
+
+-- CreateIndex
+CREATE INDEX "orders_open" ON "orders"("state") WHERE (state <> 'completed' AND state <> 'canceled');
+
+-- CreateIndex
+CREATE INDEX "call_minutes_tenant_key_minute_idx" ON "call_minutes"("tenant_key", "minute");
