@@ -21,6 +21,8 @@ export interface ReceivedEvent {
   createTime: string
   /** The decrypted JSON text. */
   payload: Buffer
+  /** W3C traceparent of its receiving, while tracing is on. */
+  traceParent?: string | null
 }
 
 /** Who sent an event: orders and accounts of another app or tenant are never touched by it. */

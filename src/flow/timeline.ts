@@ -13,6 +13,8 @@ export const timelineKinds = [
   'place_again',
   'vendor_canceled',
   'vendor_cancel_refused',
+  'vendor_cancel_given_up',
+  'several_vendor_orders',
   'stage_seen',
   'stage_replaced',
   'stage_changed_after_sent',
@@ -43,6 +45,8 @@ export const timelineKinds = [
   'found_in_feishu',
   'missing_in_feishu',
   'terminated_in_feishu',
+  'restored',
+  'erased',
 ] as const
 
 export type TimelineKind = (typeof timelineKinds)[number]

@@ -10,7 +10,9 @@ import { checkBackup } from '../../src/platform/backup/check.js'
 import { writeWhole } from '../../src/platform/backup/file.js'
 import { facts, kept, leftOut, notes, ours } from '../../src/platform/backup/tables.js'
 import { writeBackup } from '../../src/platform/backup/write.js'
+import { openDatabase } from '../../src/platform/database/database.js'
 import { listMigrations, MIGRATIONS, migrate, pendingMigrations } from '../../src/platform/database/migrate.js'
+import { createLogger } from '../../src/platform/logger.js'
 import { startScript } from '../cli/support.js'
 import { allRows, backUp, connect, fillAll, folder, migrated, nothing, restore } from './backup-kit.js'
 
@@ -110,6 +112,15 @@ describe('the file', () => {
     await expect(stat(`${file}.partial`)).rejects.toThrow('ENOENT')
     await writeWhole(file, (out) => writeBackup({ url, release: '0' }, out))
     expect((await stat(file)).mode & 0o777).toBe(0o600)
+  })
+
+  it('takes the place of no folder, device or pipe', async () => {
+    const place = await folder()
+    execFileSync('mkfifo', [join(place, 'pipe')])
+    for (const target of [place, join(place, 'pipe'), '/dev/null']) {
+      await expect(writeWhole(target, async () => undefined)).rejects.toThrow('is not a file')
+      expect((await stat(target)).isFile()).toBe(false)
+    }
   })
 
   it('is a tar file that other programs read', async () => {
@@ -249,6 +260,10 @@ describe('a database', () => {
     await client.query(`SET application_name = 'bgc-bridge'`)
     await expect(restore(file, url)).rejects.toThrow('is connected to this database')
     await client.query(`SET application_name = 'psql'`)
+    const service = openDatabase({ url, log: createLogger('silent'), keyMarks: ['0123ab', '4567cd'] })
+    await service.pool.query('SELECT 1')
+    await expect(restore(file, url)).rejects.toThrow('is connected to this database')
+    await service.stop()
     await restore(file, url)
   })
 })

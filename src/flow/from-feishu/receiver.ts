@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Inbox } from '../map.js'
+import { beginSpan, traceParentOf } from '../../platform/tracing/spans.js'
+import type { Inbox, ReceivedEvent } from '../map.js'
 import { drain, readBody } from './body.js'
 import { type Budget, createBudget } from './budget.js'
 import { judge, type ReceivingApp, type Refusal } from './judge.js'
@@ -79,7 +80,35 @@ async function answerTo(
   const verdict = judge(body.bytes, request.headers, app)
   if (verdict.kind === 'refused') return { status: verdict.status, reason: verdict.reason }
   if (verdict.kind === 'challenge') return { status: 200, reason: 'challenge', body: { challenge: verdict.challenge } }
-  const { event, signedAt } = verdict
+  return keepTraced(verdict.event, verdict.signedAt, options, deadline)
+}
+
+/** The root of a trace. Only what is Feishu's gets one, and no traceparent that came with it is believed. */
+async function keepTraced(
+  event: ReceivedEvent,
+  signedAt: number | null,
+  options: ReceiverOptions,
+  deadline: number,
+): Promise<Answer> {
+  const { appId, tenantKey, eventId, type } = event
+  const ids = { 'bgc.app_id': appId, 'bgc.tenant_key': tenantKey, 'bgc.event_id': eventId, 'bgc.event_type': type }
+  const since = deadline - answerWithinMs
+  const span = beginSpan('receive event', { kind: 'server', parent: null, since, attributes: ids })
+  try {
+    const answer = await keep({ ...event, traceParent: traceParentOf(span) }, signedAt, options, deadline)
+    span.setAttributes({ 'http.response.status_code': answer.status, 'bgc.outcome': answer.reason })
+    return answer
+  } finally {
+    span.end()
+  }
+}
+
+async function keep(
+  event: ReceivedEvent,
+  signedAt: number | null,
+  options: ReceiverOptions,
+  deadline: number,
+): Promise<Answer> {
   // What is no time would be a way around the age: see readTimestamp.
   if (signedAt === null || (options.now ?? Date.now)() - signedAt > options.maxEventAgeMs) {
     const known = await by(deadline, options.inbox.isKnown(event.appId, event.eventId))

@@ -1,15 +1,21 @@
 import { Redis } from 'ioredis'
 import type { Logger } from '../logger.js'
 
+/** BullMQ asks Redis to answer within 10 s, also when there is nothing to say. */
+const blockingSilenceMs = 20_000
+
 /**
+ * A connection on which an answer is missing for longer than any may take is given up for a new one: half-open, as a
+ * firewall or a lost host leaves it, it would swallow commands for a quarter of an hour before the kernel says so.
+ *
  * `commands`: fails fast while Redis is away, since whoever asks has something better to do than to wait.
  * `blocking`: for BullMQ's workers, which wait for Redis for ever.
  */
 export function connectRedis(url: string, log: Logger, use: 'commands' | 'blocking'): Redis {
   const options =
     use === 'commands'
-      ? { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 2000 }
-      : { maxRetriesPerRequest: null }
+      ? { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 2000, socketTimeout: 3000 }
+      : { maxRetriesPerRequest: null, socketTimeout: blockingSilenceMs }
   const redis = new Redis(url, { ...options, retryStrategy: (attempt) => Math.min(attempt * 100, 1000) })
   let isAway = false
   redis.on('error', (failure) => {

@@ -1,0 +1,114 @@
+/** Where a process can die on the way of a check from its event to its result. */
+export interface Step {
+  name: string
+  /** The way on which it can be seen; `webhook`: what Feishu says to the service, and hears from it. */
+  way: 'postgres' | 'redis' | 'feishu' | 'vendor' | 'webhook'
+  /** `before`: it never goes out. `after`: it took effect, and nobody hears of it. */
+  when: 'before' | 'after'
+  /** What it looks like on the way; `said` is all that went there before in the same transaction. */
+  isIt(text: string, said: string): boolean
+  /** What has to be lost before, so that it is come by. */
+  after?: 'tokens lost' | 'Redis emptied'
+}
+
+type Looks = Step['isIt']
+
+const contains =
+  (...words: string[]): Looks =>
+  (text) =>
+    words.every((word) => text.includes(word))
+/** The COMMIT of the transaction in which this was said. */
+const commitOf =
+  (...words: string[]): Looks =>
+  (text, said) =>
+    text.includes('COMMIT') && words.every((word) => said.includes(word))
+
+function both(name: string, way: Step['way'], isIt: Looks, after?: Step['after']): Step[] {
+  const common = { way, isIt, ...(after && { after }) }
+  return [
+    { name: `before ${name}`, when: 'before', ...common },
+    { name: `after ${name}`, when: 'after', ...common },
+  ]
+}
+
+/** The names under which Redis knows the limiter's scripts. */
+export interface Scripts {
+  take: string
+  rebuild: string
+  giveBack: string
+}
+
+/** Every step that leaves a process, in the order in which a check comes by. */
+export function namedSteps({ take, rebuild, giveBack }: Scripts): Step[] {
+  return [
+    ...both('the webhook is read', 'webhook', contains('POST /webhooks/')),
+    ...both('the event is accepted', 'postgres', contains('accept-events')),
+    ...both('the hint that an event is new', 'redis', contains('{bgc}:inbox', '"key"')),
+    ...both('the event is claimed', 'postgres', contains('UPDATE events AS claimed')),
+    ...both('its effect makes the order', 'postgres', contains('INSERT INTO orders')),
+    ...both('its effect puts the task', 'postgres', contains('INSERT INTO vendor_tasks')),
+    ...both('the event is settled', 'postgres', contains('UPDATE events SET state')),
+    ...both('the effect is committed', 'postgres', commitOf('INSERT INTO orders', 'UPDATE events SET state')),
+    ...both('the task is claimed', 'postgres', contains('UPDATE vendor_tasks AS claimed')),
+    ...both('the order is placed at the vendor', 'vendor', contains('POST /orders')),
+    ...both('the placing is settled', 'postgres', contains('UPDATE orders SET vendor_order_id')),
+    ...both('the task is done', 'postgres', contains('DELETE FROM vendor_tasks')),
+    ...both('the placing is committed', 'postgres', commitOf('UPDATE orders SET vendor_order_id')),
+    ...both('the poll is claimed', 'postgres', contains('UPDATE poll_schedule AS claimed')),
+    ...both('the vendor is asked', 'vendor', contains('GET /orders')),
+    ...both('deliveries are put', 'postgres', contains('INSERT INTO deliveries')),
+    ...both('deliveries are committed', 'postgres', commitOf('INSERT INTO deliveries')),
+    ...both('the hint that a bucket is due', 'redis', contains('{bgc}:pump', '"key"')),
+    ...both('the bucket is leased', 'postgres', contains('UPDATE buckets b SET lease_owner')),
+    ...both('heads are claimed', 'postgres', contains('claim-heads')),
+    ...both('the token is asked for', 'feishu', contains('POST /open-apis/auth/'), 'tokens lost'),
+    ...both('the token is kept', 'postgres', contains('INSERT INTO feishu_tokens', 'expires_at'), 'tokens lost'),
+    ...both('a slot is taken', 'redis', contains('evalsha', take)),
+    ...both('the epoch is renewed', 'postgres', contains('UPDATE buckets SET epoch'), 'Redis emptied'),
+    ...both('the limiter is rebuilt', 'redis', contains(rebuild), 'Redis emptied'),
+    ...both('a stage is sent', 'feishu', contains('/update_progress')),
+    ...both('the stage is settled', 'postgres', contains('settle-deliveries')),
+    ...both('its settlement is committed', 'postgres', commitOf('settle-deliveries')),
+    ...both('a slot is given back', 'redis', contains('evalsha', giveBack)),
+    ...both('the result is sent', 'feishu', contains('/update_result')),
+    ...both('the order is completed', 'postgres', contains('UPDATE orders o SET state')),
+    ...both('its end is committed', 'postgres', commitOf('settle-deliveries', 'UPDATE orders o SET state')),
+    ...both('the bucket is released', 'postgres', contains('UPDATE buckets SET lease_owner = NULL')),
+  ]
+}
+
+/** Sees one step on the ways of a process, and ends it there. */
+export function watchFor(step: Step, end: () => void) {
+  const said = new WeakMap<object, string>()
+  const awaited = new WeakSet<object>()
+  let reached = false
+  const reach = () => {
+    reached = true
+    end()
+  }
+  return {
+    isReached: () => reached,
+    watcher: {
+      onRequest: (bytes: Buffer, way: object) => {
+        if (reached) return false
+        const text = bytes.toString('latin1')
+        const before = text.includes('BEGIN') ? '' : (said.get(way) ?? '')
+        if (step.isIt(text, before)) {
+          if (step.when === 'after') awaited.add(way)
+          else {
+            reach()
+            return false
+          }
+        }
+        said.set(way, before + text)
+        return true
+      },
+      onAnswer: (_bytes: Buffer, way: object) => {
+        if (reached) return false
+        if (!awaited.has(way)) return true
+        reach()
+        return false
+      },
+    },
+  }
+}

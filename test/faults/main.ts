@@ -1,0 +1,70 @@
+// `npm run faults`: the long form. Seeds are lived through until the time is over or so many runs are done.
+import { writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { type FaultName, faultsOf } from './kit/catalogue.js'
+import { Disk } from './kit/disk.js'
+import { inWords, storyInWords } from './kit/in-words.js'
+import { long, modes, planOf, type RunPlan } from './kit/plan.js'
+import { reportOf } from './kit/report.js'
+import { type Outcome, run } from './kit/run.js'
+import { shrink } from './kit/shrink.js'
+
+const help = `npm run faults -- [--seed N] [--runs N] [--minutes M] [--mode 'redis' | 'one process'] [--faults 'a,b']
+
+Lives through random faults in every part, and checks every promise after each run. Ends after --runs (default: no end)
+or --minutes (default: 10). --seed begins with this seed, --faults deals these faults in this order. The report goes to
+test/faults/report.md. Exit code 1 when a promise was broken.
+`
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    runs: { type: 'string', default: 'Infinity' },
+    minutes: { type: 'string', default: '10' },
+    mode: { type: 'string' },
+    faults: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+})
+const settleWithinMs = 180_000
+const shrinkWithinMs = 900_000
+const reportFile = fileURLToPath(new URL('report.md', import.meta.url))
+
+async function main(): Promise<number> {
+  if (values.help) {
+    process.stdout.write(help)
+    return 0
+  }
+  const first = Number(values.seed ?? Math.floor(Math.random() * 1_000_000_000))
+  const until = performance.now() + Number(values.minutes) * 60_000
+  const outcomes: Outcome[] = []
+  let story = ''
+  for (let index = 0; index < Number(values.runs) && performance.now() < until && story === ''; index += 1) {
+    const outcome = await run(await planFor(first + index, index), settleWithinMs)
+    outcomes.push(outcome)
+    process.stdout.write(`${inWords(outcome)}\n`)
+    if (outcome.broken.length > 0) {
+      process.stdout.write('looking for a shorter story …\n')
+      story = storyInWords(outcome, await shrink(outcome, settleWithinMs, shrinkWithinMs))
+    }
+  }
+  await writeFile(reportFile, reportOf(outcomes, story))
+  process.stdout.write(`${story}\nreport: ${reportFile}\n`)
+  return story === '' ? 0 : 1
+}
+
+async function planFor(seed: number, index: number): Promise<RunPlan> {
+  const mode = modes.find((each) => each === values.mode) ?? modes[index % modes.length] ?? 'redis'
+  if (values.faults !== undefined) {
+    const only = values.faults.split(',').map((name) => {
+      const known = faultsOf(mode).find((each) => each === name)
+      if (known === undefined) throw new Error(`no fault "${name}" in the mode ${mode}: ${faultsOf(mode).join(', ')}`)
+      return known
+    })
+    return planOf(seed, mode, { ...long, faults: only.length }, { only })
+  }
+  const leaveOut: FaultName[] = (await Disk.canMount()) ? [] : ['disk full']
+  return planOf(seed, mode, long, { leaveOut })
+}
+
+process.exitCode = await main()
