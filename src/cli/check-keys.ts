@@ -1,4 +1,4 @@
-import { admitKeys } from '../flow/rotation/admit.js'
+import { admitKeys, refuseUnfit } from '../flow/rotation/admit.js'
 import { openDataKey } from '../platform/crypto/data-key.js'
 import { SealError, type Sealer } from '../platform/crypto/sealer.js'
 import type { Database } from '../platform/database/database.js'
@@ -6,11 +6,11 @@ import type { Database } from '../platform/database/database.js'
 /**
  * Whether the command has the keys of the database, and whether the newest order opens with them. Without this a command
  * that was started with another environment than the service, or with none, would write what the service cannot read, or
- * what anybody can.
+ * what anybody can. `looksOnly`: it will write nothing, and nor does this; else the key that it seals with is written down.
  */
-export async function checkKeys(database: Database, sealer: Sealer): Promise<void> {
+export async function checkKeys(database: Database, sealer: Sealer, { looksOnly = false } = {}): Promise<void> {
   try {
-    await admitKeys(database, sealer)
+    await (looksOnly ? refuseUnfit : admitKeys)(database, sealer)
     await openNewest(database, sealer)
   } catch (failure) {
     if (!(failure instanceof SealError)) throw failure

@@ -3,6 +3,7 @@ import type { AddCommand } from './command.js'
 import type { Examined } from './doctor/run.js'
 import { exitCodes } from './exit-codes.js'
 import type { Io } from './io.js'
+import { clean } from './operator/render.js'
 
 interface Flags {
   eventUrl?: string
@@ -39,7 +40,12 @@ const marks = { ok: 'ok     ', doubt: 'doubt  ', wrong: 'WRONG  ', skipped: '-  
 function show({ check, found }: Examined, io: Io): void {
   for (const each of found) {
     const said = 'problem' in each ? each.problem : each.detail
-    io.out(`${marks[each.kind]}${check}: ${said}\n`)
+    io.out(`${marks[each.kind]}${check}: ${readable(said)}\n`)
     if ('remedy' in each) io.out(`       → ${each.remedy}\n`)
   }
+}
+
+/** Reasons are words of Feishu, the vendor and its adapter, too. */
+function readable(text: string): string {
+  return text.split('\n').map(clean).join('\n')
 }

@@ -11,6 +11,7 @@ const nouns: Readonly<Record<string, string>> = {
   catalog: 'packages, additional items and order form fields of an account',
   holds: 'what is parked',
   findings: 'what sweeps found',
+  sweeps: "comparisons with Feishu's lists of orders",
   audit: 'who did what',
 }
 

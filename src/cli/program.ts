@@ -17,6 +17,7 @@ import { addOperator } from './operator.js'
 import { addRestore } from './restore.js'
 import { addSandbox } from './sandbox.js'
 import { addServe } from './serve.js'
+import { addVendor } from './vendor.js'
 
 const commands: readonly AddCommand[] = [
   addServe,
@@ -30,6 +31,7 @@ const commands: readonly AddCommand[] = [
   addRestore,
   addOperator,
   addSandbox,
+  addVendor,
   addCompletion,
 ]
 

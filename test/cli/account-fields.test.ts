@@ -90,6 +90,21 @@ it('plans without a trace, and leaves to the service what is applied', async () 
   })
 })
 
+it('leaves an entry in the audit of each apply, and none of a plan', async () => {
+  const entries = () => rows('SELECT via, action, subject, outcome, after FROM audit ORDER BY id')
+  await fields('plan', { custom_field_list: [field('org')] })
+  expect(await entries()).toEqual([])
+  await fields('apply', { custom_field_list: [field('org'), field('dept')] })
+  await settled()
+  await fields('apply', { custom_field_list: [field('org')] })
+  const subject = `account_fields:${complete.FEISHU_APP_ID}:tk_a`
+  const entry = { via: 'cli', action: 'account_fields.apply', subject }
+  expect(await entries()).toEqual([
+    { ...entry, outcome: 'done', after: { calls: 1, delivery_ids: [expect.any(String)] } },
+    { ...entry, outcome: 'refused', after: { calls: 1, delivery_ids: [] } },
+  ])
+})
+
 it('takes fields away only with a word', async () => {
   await fields('apply', [field('org'), field('dept')])
   await settled()

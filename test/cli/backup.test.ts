@@ -11,7 +11,7 @@ import { receiveOrder } from '../../src/flow/orders/receive.js'
 import { recordVendorOrder } from '../../src/flow/orders/record.js'
 import { createSealer } from '../../src/platform/crypto/sealer.js'
 import { openDatabase } from '../../src/platform/database/database.js'
-import { migrate } from '../../src/platform/database/migrate.js'
+import { listMigrations, MIGRATIONS, migrate } from '../../src/platform/database/migrate.js'
 import { startEmbeddedPostgres } from '../../src/platform/embedded/postgres.js'
 import { createLogger } from '../../src/platform/logger.js'
 import { query } from '../platform/embedded-kit.js'
@@ -180,6 +180,22 @@ describe('bgc restore', () => {
     const { code, err } = await run(['restore', file, '--yes'], restoring({ BGC_DATA_DIR }))
     expect([code, err]).toEqual([1, expect.stringContaining(`${file} is not a backup that \`bgc backup\` wrote`)])
     await expect(stat(BGC_DATA_DIR)).rejects.toThrow('ENOENT')
+  })
+
+  it('brings what a database of an earlier release holds to the schema of this one, and holds its tenants', async () => {
+    const [before, target] = [await emptyDatabase(inject('databaseUrl')), await emptyDatabase(inject('databaseUrl'))]
+    await migrate(before, { only: (await listMigrations(MIGRATIONS)).slice(0, 2) })
+    await query(
+      before,
+      `INSERT INTO orders (background_check_id, app_id, tenant_key, state) VALUES ('101', '${complete.FEISHU_APP_ID}', 'tk', 'ordered')`,
+    )
+    const file = join(await folder(), 'b.tar.gz')
+    expect((await run(['backup', file], { ...bare, DATABASE_URL: before })).code).toBe(0)
+    const { code, out, err } = await run(['restore', file, '--yes', '--json'], restoring({ DATABASE_URL: target }))
+    expect([code, err]).toEqual([0, ''])
+    expect(JSON.parse(out)).toMatchObject({ rows: 1, tenants_held: 1, applied: [expect.any(String)] })
+    expect(await query(target, 'SELECT unsure FROM lanes')).toEqual([{ unsure: true }])
+    expect(await migrate(target)).toEqual([])
   })
 
   it('marks a database that was restored by other means, once nobody is connected', async () => {

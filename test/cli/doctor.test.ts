@@ -134,6 +134,13 @@ describe('bgc doctor', () => {
     expect(found['encryption keys']).toMatch(/^wrong: .*k1/)
   })
 
+  it('writes nothing, and leaves the keys to those who seal with them', async () => {
+    const ground = await layCliGround()
+    await examine(environmentOf(ground))
+    await examine({ ...environmentOf(ground), BGC_ENCRYPTION_KEYS: `${key('k2', 8)},${key('k1', 7)}` })
+    expect(await ground.rows('SELECT 1 FROM encryption_keys')).toEqual([])
+  })
+
   it('finds a Redis that is gone, and one that may throw hints away', async () => {
     const redis = await startRedis()
     onTestFinished(() => redis.stop())
@@ -207,6 +214,17 @@ describe('bgc doctor', () => {
     expect(await complaints({ ...env, VENDOR_BASE_URL: 'http://127.0.0.1:1' })).toEqual({
       vendor: expect.stringContaining('→ check that the vendor’s system runs'),
     })
+  })
+
+  it('passes no escape sequence of anybody else on to the terminal', async () => {
+    const ground = await layCliGround()
+    await ground.database.pool.query(
+      `INSERT INTO holds (scope, app_id, tenant_key, api, reason) VALUES ('app', $1, '', '', $2)`,
+      [customApp.appId, 'wrong \u001b[2Jsecret'],
+    )
+    const { out } = await run(['doctor', '--event-url', service.url], environmentOf(ground))
+    expect(out).toContain('wrong �[2Jsecret')
+    expect(out).not.toContain('\u001b')
   })
 
   it('finds what is parked, dead, failed and late', async () => {

@@ -72,10 +72,15 @@ describe('bgc import orders', () => {
     expect(await rows(`SELECT kind, detail FROM timeline WHERE background_check_id = '101'`)).toEqual([
       { kind: 'imported', detail: { vendor_order_id: 'V-101', stages: 2, result: false } },
     ])
+    const audit = 'SELECT via, action, subject, after FROM audit ORDER BY subject'
+    const entry = (id: string) => ({ subject: `order:${id}`, after: { vendor_order_id: `V-${id}` } })
+    const brought = ['101', '102'].map((id) => ({ via: 'cli', action: 'orders.import', ...entry(id) }))
+    expect(await rows(audit)).toEqual(brought)
     const before = await rows('SELECT * FROM orders ORDER BY 1')
     expect((await bring(lines)).out).toBe('0 imported, 2 here already, 0 refused\n')
     expect(await rows('SELECT * FROM orders ORDER BY 1')).toEqual(before)
     expect(await rows('SELECT count(*)::int AS n FROM deliveries')).toEqual([{ n: 2 }])
+    expect(await rows(audit)).toEqual(brought)
   })
 
   it('seals what it was told, like anything else', async () => {

@@ -113,7 +113,6 @@ describe('the table of commands', () => {
       'agreements.delete',
       'orders.erase',
       'orders.search',
-      'sweeps.run',
       'vendor_orders.changed',
     ])
   })

@@ -1,9 +1,11 @@
 import { createInterface } from 'node:readline/promises'
+import { type AuditEntry, addToAudit } from '../../flow/audit.js'
 import type { FormKey } from '../../flow/catalog/binding-form/rows.js'
 import { type FormLine, type WantedForm, wantForm } from '../../flow/catalog/binding-form/sync.js'
 import type { AccountField } from '../../flow/map.js'
 import { exitCodes } from '../exit-codes.js'
 import type { Io } from '../io.js'
+import { userOfCommand } from '../user.js'
 import type { CommandParts } from '../with-database.js'
 import { listed } from './form-file.js'
 
@@ -37,7 +39,23 @@ function want(
   { allow, dryRun }: { allow: boolean; dryRun: boolean },
 ): Promise<WantedForm> {
   const wish = { fields, allowIrreversible: allow, dryRun }
-  return database.transaction((sql) => wantForm(sql, sealer, key, wish))
+  return database.transaction(async (sql) => {
+    const wanted = await wantForm(sql, sealer, key, wish)
+    if (!dryRun && wanted.kind !== 'refused') await addToAudit(sql, [entryOf(key, wanted)])
+    return wanted
+  })
+}
+
+function entryOf({ appId, tenantKey }: FormKey, wanted: Exclude<WantedForm, { kind: 'refused' }>): AuditEntry {
+  const done = wanted.kind === 'wanted'
+  return {
+    actor: userOfCommand(),
+    via: 'cli',
+    action: 'account_fields.apply',
+    subject: `account_fields:${appId}:${tenantKey}`,
+    outcome: done ? 'done' : 'refused',
+    after: { calls: wanted.plan.length, delivery_ids: done ? wanted.deliveryIds : [] },
+  }
 }
 
 function appOf({ config }: CommandParts, named: string | undefined): string {

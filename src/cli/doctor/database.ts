@@ -66,7 +66,7 @@ export const keysCheck: Check = {
   name: 'encryption keys',
   run: async ({ config, database, sealer }) => {
     try {
-      await checkKeys(database, sealer)
+      await checkKeys(database, sealer, { looksOnly: true })
     } catch (failure) {
       return wrong(explain(failure), 'give BGC_ENCRYPTION_KEYS every key that values were sealed with; docs/keys.md')
     }

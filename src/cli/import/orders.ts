@@ -1,4 +1,6 @@
+import { addToAudit } from '../../flow/audit.js'
 import { checkImport, type Imported, importOrder } from '../../flow/orders/import.js'
+import { userOfCommand } from '../user.js'
 import type { CommandParts } from '../with-database.js'
 import { type Line, readLines } from './lines.js'
 import { type Issue, type ReadOrder, readOrderLine } from './order-line.js'
@@ -32,11 +34,19 @@ export async function importOrders(
   const report: ImportReport = { imported: 0, existing: 0, refused: [] }
   const appIds = config.feishu.apps.map((app) => app.appId)
   const before = new Before()
+  const actor = userOfCommand()
   const bring = async ({ read }: Item): Promise<Imported> => {
     if (read.kind === 'refused') return read
     const { origin, order } = read
     if (dryRun) return checkImport(database.pool, origin, order)
-    return database.transaction((sql) => importOrder(sql, sealer, origin, order))
+    return database.transaction(async (sql) => {
+      const imported = await importOrder(sql, sealer, origin, order)
+      const subject = `order:${order.backgroundCheckId}`
+      const after = { vendor_order_id: order.vendorOrderId }
+      const entry = { actor, via: 'cli', action: 'orders.import', subject, outcome: 'done', after } as const
+      if (imported.kind === 'imported') await addToAudit(sql, [entry])
+      return imported
+    })
   }
   const finish = async (items: readonly Item[]) => {
     const outcomes = await Promise.all(items.map(bring))

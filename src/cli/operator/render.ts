@@ -37,7 +37,7 @@ function cell(value: unknown): string {
   return clean(typeof value === 'string' ? value : JSON.stringify(value))
 }
 
-const clean = (text: string) => text.replaceAll(/[\p{Cc}\p{Cf}]/gu, '�')
+export const clean = (text: string) => text.replaceAll(/[\p{Cc}\p{Cf}]/gu, '�')
 
 /** Han, kana, hangul and full-width forms take two columns of a terminal. */
 function widthOf(text: string): number {
