@@ -131,6 +131,25 @@ export function readDatabaseConfig(
   }
 }
 
+/** What calling the vendor needs: the engineers of its system have no secret of Feishu's. */
+export function readVendorConfig(
+  env: Environment = process.env,
+  readFile = (path: string) => readFileSync(path, 'utf8'),
+): Pick<Config, 'vendor' | 'proxy'> {
+  const complaints: string[] = []
+  const complain = (text: string) => {
+    complaints.push(text)
+  }
+  const ours = Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('VENDOR_')))
+  const { values, unset } = readValues(ours, readFile, complain)
+  const isHttp = values.VENDOR_ADAPTER === 'http'
+  if (isHttp) requireHttpVendor(unset, complain)
+  refuseUnknownNames(ours, !isHttp, complain)
+  const proxy = readProxy(env, complain)
+  if (complaints.length > 0) throw new ConfigError(complaints)
+  return { vendor: toVendor(values, isHttp ? {} : readVendorEnvironment(ours, values)), proxy }
+}
+
 const hour = 3_600_000
 
 /** The first of each pair may not be greater than the second. A value that was refused before is not compared. */
@@ -280,18 +299,22 @@ function toConfig(
         maxAgeMs: values.FEISHU_RETRY_MAX_AGE_MS,
       },
     },
-    vendor: {
-      adapter: values.VENDOR_ADAPTER,
-      ...(values.VENDOR_BASE_URL !== undefined && { baseUrl: values.VENDOR_BASE_URL }),
-      ...(values.VENDOR_API_KEY !== undefined && { apiKey: values.VENDOR_API_KEY }),
-      timeoutMs: values.VENDOR_TIMEOUT_MS,
-      pollMinMs: values.VENDOR_POLL_MIN_MS,
-      pollMaxMs: values.VENDOR_POLL_MAX_MS,
-      concurrency: values.VENDOR_CONCURRENCY,
-      rateLimits: values.VENDOR_RATE_LIMITS ?? [],
-      environment,
-    },
+    vendor: toVendor(values, environment),
     proxy,
+  }
+}
+
+function toVendor(values: Values, environment: Record<string, string>): Config['vendor'] {
+  return {
+    adapter: values.VENDOR_ADAPTER,
+    ...(values.VENDOR_BASE_URL !== undefined && { baseUrl: values.VENDOR_BASE_URL }),
+    ...(values.VENDOR_API_KEY !== undefined && { apiKey: values.VENDOR_API_KEY }),
+    timeoutMs: values.VENDOR_TIMEOUT_MS,
+    pollMinMs: values.VENDOR_POLL_MIN_MS,
+    pollMaxMs: values.VENDOR_POLL_MAX_MS,
+    concurrency: values.VENDOR_CONCURRENCY,
+    rateLimits: values.VENDOR_RATE_LIMITS ?? [],
+    environment,
   }
 }
 

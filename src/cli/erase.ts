@@ -36,7 +36,9 @@ export const addErase: AddCommand = (program, cli) => {
       const { readIds } = await import('./erase/ids.js')
       const { force = false, json = false, since } = flags
       if (flags.list) {
-        cli.exitCode = await withDatabase((parts) => runList(parts, { since: since ?? null, json }, cli.io))
+        cli.exitCode = await withDatabase((parts) => runList(parts, { since: since ?? null, json }, cli.io), {
+          onlyReads: true,
+        })
         return
       }
       const wanted = await readIds(ids, flags.from)

@@ -21,6 +21,8 @@ export interface CommandParts {
 export interface WithDatabaseOptions {
   /** The command judges the keys by itself, and seals nothing before it has. */
   looksOnly?: boolean
+  /** It seals nothing at all: a key of its own that nobody else has is not one that the service needs from then on. */
+  onlyReads?: boolean
 }
 
 /**
@@ -52,15 +54,15 @@ async function run<T>(
   config: Config,
   lifetime: Lifetime,
   work: (parts: CommandParts) => Promise<T>,
-  { looksOnly = false }: WithDatabaseOptions,
+  { looksOnly = false, onlyReads = false }: WithDatabaseOptions,
 ): Promise<T> {
   const url = config.databaseUrl ?? (await lifetime.start(openEmbedded(resolve(config.dataDir)))).url
   const sealer = createSealer(config.encryptionKeys)
-  const shown = looksOnly ? {} : { keyMarks: marksOf(sealer, config.encryptionKeys) }
+  const shown = looksOnly || onlyReads ? {} : { keyMarks: marksOf(sealer, config.encryptionKeys) }
   // A connection that breaks is told by the query that it breaks.
   const database = lifetime.add(openDatabase({ url, log: createLogger('silent'), connections: 4, ...shown }))
   await refusePending(database)
-  if (!looksOnly) await checkKeys(database, sealer)
+  if (!looksOnly) await checkKeys(database, sealer, { looksOnly: onlyReads })
   return work({ database, sealer, config })
 }
 

@@ -44,7 +44,7 @@ export const variables = {
   BGC_INTERNAL_PORT: {
     parse: port,
     about:
-      'When set, /metrics and /v1 answer only on this port, and the public listener keeps the webhook, /reports and the health checks.',
+      'When set, /metrics, /v1, /console, /docs and /openapi.json answer only on this port, and the public listener keeps the webhook, /reports and the health checks.',
     example: '3001',
   },
   BGC_TRUSTED_PROXIES: {

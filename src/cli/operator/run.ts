@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { z } from 'zod'
-import { createAsk } from '../../operate/api/ask.js'
+import { createAsk, onlyReads } from '../../operate/api/ask.js'
 import { type Problem, problemJson } from '../../operate/api/problems.js'
 import { exitCodes } from '../exit-codes.js'
 import type { Io } from '../io.js'
 import type { Given } from '../operator.js'
 import { userOfCommand } from '../user.js'
-import { withDatabase } from '../with-database.js'
+import { type CommandParts, withDatabase } from '../with-database.js'
 import { createOperatorParts } from './parts.js'
 import { renderList, renderWhole } from './render.js'
 import type { Verb } from './verbs.js'
@@ -22,7 +22,7 @@ export async function runVerb(verb: Verb, given: Given, io: Io): Promise<number>
   const fromFile = verb.file === undefined ? {} : await readBody(words.at(-1) ?? '')
   const body = { ...verb.always?.body, ...fromFile, ...said, ...(filter && { filter }) }
   const params = Object.fromEntries((verb.ids ?? []).map(({ name }, index) => [name, words[index] ?? '']))
-  const answer = await withDatabase((parts) => {
+  const askOnce = (parts: CommandParts) => {
     // An empty secret: nobody comes in with this key.
     const key = { name: userOfCommand(), secret: '', scopes: everyScope }
     const ask = createAsk(createOperatorParts(parts), { key, address: 'localhost', via: 'cli' })
@@ -31,7 +31,8 @@ export async function runVerb(verb: Verb, given: Given, io: Io): Promise<number>
       query: { ...verb.always?.query, ...query },
       ...(Object.keys(body).length > 0 && { body }),
     })
-  })
+  }
+  const answer = await withDatabase(askOnce, { onlyReads: onlyReads(verb.operation) })
   const json = given.flags['json'] === true
   if (answer.kind === 'problem') return refuse(answer, json, io)
   if (json) io.out(`${JSON.stringify(answer.body)}\n`)
