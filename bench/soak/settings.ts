@@ -6,7 +6,8 @@ export const help = `npm run soak -- [--hours H | --minutes M] [--rate R] [--see
 Runs the service under a steady load of R orders per second (default 3, over 20 tenants) for H hours or M minutes (default
 8 minutes), with a fault now and then, and watches its memory, backlog, handles and lateness. At the end everything has to
 settle, and every promise is checked. --one: one process with the PostgreSQL that it brings along, instead of two that
-share PostgreSQL and Redis. --note goes into the report, bench/report-soak.md. Exit code 1 when anything does not hold.
+share PostgreSQL and Redis. The sandboxes forget nothing: the soak itself
+needs about 40 MiB for each thousand orders. --note goes into the report, bench/report-soak.md. Exit code 1 when anything does not hold.
 `
 
 export interface Settings {

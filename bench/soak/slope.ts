@@ -31,17 +31,21 @@ function slopesWithin(points: readonly Point[]): number[] {
 }
 
 export function livesOf(points: readonly Point[]): Point[][] {
-  const lives = Map.groupBy(points, ({ life }) => life)
+  const lives = groupBy(points, ({ life }) => life)
   return [...lives.values()].map((life) => life.toSorted((one, other) => one.at - other.at))
 }
 
 /** One point for each `widthMs` of each life, at the middle of its points. */
-export function inBins(points: readonly Point[], widthMs: number, pick: (values: readonly number[]) => number): Point[] {
+export function inBins(
+  points: readonly Point[],
+  widthMs: number,
+  pick: (values: readonly number[]) => number,
+): Point[] {
   return livesOf(points).flatMap((life) => {
     const start = life[0]?.at ?? 0
     const length = (life.at(-1)?.at ?? 0) - start
     const width = Math.max(widthMs, length / mostPoints)
-    const bins = Map.groupBy(life, ({ at }) => Math.floor((at - start) / width))
+    const bins = groupBy(life, ({ at }) => Math.floor((at - start) / width))
     return [...bins.values()].map((bin) => ({
       ...bin[0],
       at: median(bin.map(({ at }) => at)),
@@ -56,4 +60,16 @@ export function warm(points: readonly Point[], warmUpMs: number, leastMs: number
     const from = (life[0]?.at ?? 0) + warmUpMs
     return (life.at(-1)?.at ?? 0) - from < leastMs ? [] : life.filter(({ at }) => at >= from)
   })
+}
+
+/** In the order in which the keys came first. Node 20 has no Map.groupBy. */
+function groupBy<T, K>(all: readonly T[], keyOf: (each: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>()
+  for (const each of all) {
+    const key = keyOf(each)
+    const group = groups.get(key)
+    if (group) group.push(each)
+    else groups.set(key, [each])
+  }
+  return groups
 }

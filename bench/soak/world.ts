@@ -10,6 +10,7 @@ import { OwnPostgres } from '../../test/faults/kit/postgres.js'
 import { startOwnRedis } from '../../test/faults/kit/redis.js'
 import { appEntry, environmentOf, type Place, type World } from '../../test/faults/kit/world.js'
 import { buildService } from './build.js'
+import { operatorKeys } from './operators.js'
 import { Process } from './process.js'
 import type { Settings } from './settings.js'
 import { busiestShare, soakApps, soakTenants, storeApp } from './tenants.js'
@@ -142,6 +143,7 @@ function environmentFor(
     ...environmentOf(links, windows),
     LOG_LEVEL: 'info',
     NODE_ENV: 'production',
+    BGC_API_KEYS: operatorKeys,
     FEISHU_APPS_FILE: join(folder, 'apps.json'),
     // Sooner than by default, so that what a fault has held up shows within a soak of minutes.
     FEISHU_RETRY_BASE_MS: '200',

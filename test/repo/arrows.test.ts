@@ -57,6 +57,8 @@ const forbidden = [
   ['src/sandbox/feishu/planted.ts', '../../flow/from-feishu/signature.js'],
   ['src/sandbox/demo/planted.ts', '../../operate/health.js'],
   ['src/config/planted.ts', '../platform/logger.js'],
+  ['src/conformance/planted.ts', '../config.js'],
+  ['src/conformance/checks/planted.ts', '../../flow/orders/place.js'],
 ] as const
 
 const allowed = [
