@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createSessions, isCsrfOf, sessionMs } from '../../src/operate/console/session.js'
 import { type Api, secrets, startOperators } from './harness.js'
 import { addFailedOrder, addPolledOrder, personal } from './rows.js'
 
@@ -133,7 +132,7 @@ describe('a form', () => {
     const headers = { cookie, 'content-type': 'application/json' }
     expect((await fetch(poll, { method: 'POST', body: JSON.stringify({ csrf }), headers })).status).toBe(403)
     const large = await post(`/console/orders/${order}/cancel`, { csrf, reason: 'x'.repeat(70_000) }, { cookie })
-    expect(large.status).toBe(400)
+    expect(large.status).toBe(413)
   })
 })
 
@@ -165,6 +164,17 @@ describe('a page', () => {
     expect(found.rows).toEqual([{ actor: 'all', via: 'console', action: 'orders.export' }])
   })
 
+  it('that answers a form leads on, in another language too, to the page that the form belongs to', async () => {
+    const { cookie, csrf } = await signIn(secrets.all)
+    const backOf = async (path: string) => {
+      const text = await (await post(path, { csrf }, { cookie })).text()
+      return /action="\/console\/language".*?name="back" value="([^"]*)"/s.exec(text)?.[1]
+    }
+    expect(await backOf(`/console/orders/${order}/personal-data`)).toBe(`/console/orders/${order}`)
+    expect(await backOf('/console/holds/1/release')).toBe('/console/queues')
+    expect(await backOf('/console/deliveries/retry')).toBe('/console/deliveries')
+  })
+
   it('says what is wrong with a filter, and what is not there', async () => {
     const { cookie } = await signIn(secrets.all)
     const wrong = await get('/console/orders?state=lost', { cookie })
@@ -192,44 +202,45 @@ describe('a page', () => {
   })
 })
 
-describe('a session', () => {
-  const keys = [
-    { name: 'ops', secret: 'a-secret-of-24-characters', scopes: ['read'] as const },
-    { name: 'dev', secret: 'b-secret-of-24-characters', scopes: ['read'] as const },
-  ]
-  const [ops] = keys
-  if (ops === undefined) throw new Error('no key')
-  const now = Date.UTC(2026, 0, 1)
+describe('quotas', () => {
+  const call = (tenant: string, method: string, calls: number, limited = 0) =>
+    api.parts.database.pool.query(
+      `INSERT INTO call_minutes (minute, app_id, tenant_key, api, calls, delivered, limited)
+       VALUES (date_trunc('minute', now()) - interval '3 minutes', 'cli_a', $1, $2, $3, $3, $4)`,
+      [tenant, method, calls, limited],
+    )
+  const read = async (path: string) => {
+    const { cookie } = await signIn(secrets.read)
+    const reply = await get(path, { cookie })
+    expect(reply.status).toBe(200)
+    return reply.text()
+  }
 
-  it('ends after its time, with its key, and with a change of the secret', () => {
-    const cookie = createSessions(keys).begin(ops, now)
-    expect(createSessions(keys).find(cookie, now + sessionMs - 1)?.key.name).toBe('ops')
-    expect(createSessions(keys).find(cookie, now + sessionMs)).toBeUndefined()
-    expect(createSessions(keys).find(cookie, now - 1)).toBeUndefined()
-    expect(createSessions([{ ...ops, secret: 'another-secret-24-characters' }]).find(cookie, now)).toBeUndefined()
-    expect(createSessions(keys.slice(1)).find(cookie, now)).toBeUndefined()
+  it('are read as tables, also without scripts: all calls, those that were most first, against the limit', async () => {
+    await call('tk_few', 'cancel', 3)
+    await call('tk_many', 'update_progress', 500, 4)
+    const text = await read('/console/quotas')
+    expect(text).toContain('500 calls, at most 500 in a minute: 50 % of 1000; 429s: 4')
+    expect(text).toContain('3 calls, at most 3 in a minute: 0.3 % of 1000; 429s: 0')
+    expect(text.indexOf('usage-cli_a-tk_many')).toBeLessThan(text.indexOf('usage-cli_a-tk_few'))
+    expect(await read('/console')).toContain('500 calls, at most 500')
   })
 
-  it('cannot be made up: each changed character is refused', () => {
-    const sessions = createSessions(keys)
-    const cookie = sessions.begin(ops, now)
-    for (let index = 0; index < cookie.length; index += 1) {
-      const changed = `${cookie.slice(0, index)}${cookie[index] === 'A' ? 'B' : 'A'}${cookie.slice(index + 1)}`
-      const found = sessions.find(changed, now)
-      // The last character of base64url may hold bits that stand for nothing.
-      if (index !== cookie.length - 1) expect(found, `character ${index}`).toBeUndefined()
-    }
-    for (const wrong of ['', '.', 'a.b', `${cookie}.x`, 'null', undefined]) {
-      expect(sessions.find(wrong, now)).toBeUndefined()
-    }
+  it('are narrowed to a tenant, a method and a span', async () => {
+    const text = await read('/console/quotas?tenant_key=tk_few&api=cancel&span=35d')
+    expect(text).toContain('usage-cli_a-tk_few-cancel')
+    expect(text).not.toContain('tk_many')
+    expect(text).toMatch(/<option value="35d" selected>/)
+    expect(await read('/console/quotas?api=update_result')).toContain('Feishu was not called in this time.')
   })
 
-  it('has a token of its own', () => {
-    const sessions = createSessions(keys)
-    const [one, two] = [sessions.find(sessions.begin(ops, now), now), sessions.find(sessions.begin(ops, now), now)]
-    if (one === undefined || two === undefined) throw new Error('no session')
-    expect(isCsrfOf(one, one.csrf)).toBe(true)
-    expect(isCsrfOf(one, two.csrf)).toBe(false)
-    expect(isCsrfOf(one, undefined)).toBe(false)
+  it('leave the other figures of the overview in place when too many have called', async () => {
+    await api.parts.database.pool.query(
+      `INSERT INTO call_minutes (minute, app_id, tenant_key, api, calls)
+       SELECT date_trunc('minute', now()), 'cli_a', 'tk_' || n, 'cancel', 1 FROM generate_series(0, 20000) n`,
+    )
+    for (const path of ['/console', '/console/quotas']) expect(await read(path)).toContain('more than 20000 points')
+    expect(await read('/console')).toContain('Vendor breaker')
+    expect(await read('/console/quotas?tenant_key=tk_many')).toContain('500 calls, at most 500')
   })
 })
