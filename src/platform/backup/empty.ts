@@ -1,3 +1,4 @@
+import { worksIn } from '../database/application-name.js'
 import type { Sql } from '../database/database.js'
 import { quoted } from './session.js'
 import { facts, ours } from './tables.js'
@@ -28,7 +29,7 @@ export async function refuseFilled(sql: Sql): Promise<void> {
   )
 }
 
-/** As a service beats in `process_leases` and names its connections (src/platform/singleton.ts, database.ts). */
+/** As a service beats in `process_leases` and names its connections (src/platform/singleton.ts, application-name.ts). */
 const aliveMs = 15_000
 
 /** A service would go on with what it knew before. Throws an Error in words for operators. */
@@ -47,11 +48,11 @@ export async function refuseServed(sql: Sql): Promise<void> {
       )
     }
   }
-  const connected = await sql.query(
-    `SELECT 1 FROM pg_stat_activity
-     WHERE application_name = 'bgc-bridge' AND datname = current_database() AND pid <> pg_backend_pid() LIMIT 1`,
+  const connected = await sql.query<{ name: string; schema: string }>(
+    `SELECT application_name AS name, coalesce(current_schema(), '') AS schema FROM pg_stat_activity
+     WHERE datname = current_database() AND pid <> pg_backend_pid()`,
   )
-  if (connected.rowCount !== 0) {
+  if (connected.rows.some(({ name, schema }) => worksIn(schema, name))) {
     throw new Error('a service or a command is connected to this database: stop every process of bgc-bridge first')
   }
 }

@@ -11,6 +11,7 @@ export async function writeWhole<T>(
   file: string,
   write: (out: Writable) => Promise<T>,
 ): Promise<{ result: T; bytes: number }> {
+  await refuseOther(file)
   const partial = `${file}.partial`
   // One that a killed process left may have other rights.
   await rm(partial, { force: true })
@@ -27,6 +28,13 @@ export async function writeWhole<T>(
     await rm(partial, { force: true })
     throw failure
   }
+}
+
+/** A rename would put a file in the place of a device or a pipe, and fails for a folder once all is written. */
+async function refuseOther(file: string): Promise<void> {
+  const found = await stat(file).catch(() => undefined)
+  if (found?.isFile() === false)
+    throw new Error(`${file} is there, and is not a file: name a file, or - for standard output`)
 }
 
 async function writeThrough<T>(handle: FileHandle, path: string, write: (out: Writable) => Promise<T>): Promise<T> {

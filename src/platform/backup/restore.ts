@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { Sql } from '../database/database.js'
 import { appliedMigrations, listMigrations, MIGRATIONS, migrate, refuseNewer } from '../database/migrate.js'
+import { migrateWithin } from '../database/migrate-within.js'
 import type { Checked } from './check.js'
 import { refuseFilled, refuseServed, tablesOfOurs } from './empty.js'
 import { load } from './load.js'
@@ -11,7 +12,7 @@ export interface RestoreOptions {
   /** What `checkBackup` said of it. */
   checked: Checked
   url: string
-  /** Within the transaction that loads, after all rows: what it throws takes everything back. */
+  /** Within the transaction that loads, at the schema of this release: what it throws takes everything back. */
   finish: (sql: Sql) => Promise<void>
   onProgress?: (rows: number, table: string) => void
   /** Ends it, and takes back what was not committed. */
@@ -31,8 +32,9 @@ export interface Restored {
 const LOCK = 4_242_170_002
 
 /**
- * Brings what a file holds into an empty database: all of it or nothing. The tables are made as they were when it was written, loaded in one transaction, and then brought to the
- * schema of this release. A process that is killed leaves an empty database, or a whole one that only lacks migrations.
+ * Brings what a file holds into an empty database: all of it or nothing. The tables are made as they were when it was written;
+ * then one transaction loads them and brings them to the schema of this release. A process that is killed leaves an empty
+ * database.
  *
  * Throws an Error in words for operators: for a database that is not empty, that a service uses, or that a later release
  * wrote, and for a file that changed since it was checked.
@@ -45,9 +47,9 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
     await makeTables(session, url, folder, manifest.migrations)
     await session.query('BEGIN')
     const rows = await load(session, file, { onProgress, ...(signal && { signal }) })
+    const applied = await migrateWithin(session, folder)
     await finish(session)
     await session.query('COMMIT')
-    const applied = await migrate(url, { folder })
     await session.query(`ANALYZE ${(await tablesOfOurs(session)).map(quoted).join(', ')}`)
     return { backupAt: manifest.backup_at, rows, applied }
   })

@@ -5,7 +5,15 @@ import { createHash } from 'node:crypto'
  * that tell nothing but which is which. A rotation of keys sees by it who has to be restarted first.
  */
 export function applicationName(schema: string, keyMarks: readonly string[]): string {
-  return `bgc-bridge ${schemaMark(schema)} ${keyMarks.slice(0, mostMarks).join(',')}`
+  return `${withoutKeys} ${schemaMark(schema)} ${keyMarks.slice(0, mostMarks).join(',')}`
+}
+
+/** What a command calls itself that looks only. */
+export const withoutKeys = 'bgc-bridge'
+
+/** Whether a connection of this name is one of a service or a command that works, or looks, in the schema. */
+export function worksIn(schema: string, name: string): boolean {
+  return name === withoutKeys || readApplicationName(name)?.schema === schemaMark(schema)
 }
 
 /** PostgreSQL cuts names at 63 bytes. */

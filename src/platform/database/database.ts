@@ -2,7 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
 import type { Started } from '../lifetime.js'
 import type { Logger } from '../logger.js'
-import { applicationName } from './application-name.js'
+import { applicationName, withoutKeys } from './application-name.js'
 import { PrismaClient } from './generated/client.js'
 import { readTarget } from './migrate.js'
 import { openPool } from './pool.js'
@@ -27,6 +27,7 @@ export interface Database extends Started {
  * lost host leaves it: without a limit of our own, whoever waits on it would wait until the kernel gives up.
  */
 const statementTimeoutMs = 30_000
+const silenceMs = statementTimeoutMs + 5000
 /** A connection that does not even roll back within so long is given up. */
 const rollBackWithinMs = 5000
 
@@ -38,15 +39,23 @@ export interface DatabaseOptions {
   url: string
   log: Logger
   connections?: number
+  /** A connection that says nothing for so long is given up. */
+  answerWithinMs?: number
   /** Marks of the keys that the process seals and opens with: it shows them for as long as it runs (key-marks.ts). */
   keyMarks?: readonly string[]
 }
 
-export function openDatabase({ url, log, connections = 10, keyMarks }: DatabaseOptions): Database {
+export function openDatabase({
+  url,
+  log,
+  connections = 10,
+  answerWithinMs = silenceMs,
+  keyMarks,
+}: DatabaseOptions): Database {
   const { connection, schema } = readTarget(url)
   // What is acknowledged must be on disk, whatever the server's default says.
   const options = `-c synchronous_commit=on -c search_path=${pg.escapeIdentifier(schema)}`
-  const name = keyMarks === undefined ? 'bgc-bridge' : applicationName(schema, keyMarks)
+  const name = keyMarks === undefined ? withoutKeys : applicationName(schema, keyMarks)
   const common = { ...connection, application_name: name, options }
   const lost = (failure: Error) => log.warn({ event: 'database.connection_lost', err: failure }, 'a connection broke')
   // A process that has nothing to do is seen all the same.
@@ -56,7 +65,7 @@ export function openDatabase({ url, log, connections = 10, keyMarks }: DatabaseO
     min,
     connectionTimeoutMillis: 10_000,
     statement_timeout: statementTimeoutMs,
-    query_timeout: statementTimeoutMs + 5000,
+    query_timeout: answerWithinMs,
   }
   const pool = openPool({ ...common, ...limits }, lost)
   const intakeLimits = {
