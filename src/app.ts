@@ -31,7 +31,7 @@ import { createDoor, type Listening, listen } from './operate/server.js'
 import { marksOf } from './platform/crypto/key-marks.js'
 import { createSealer, SealError, type Sealer } from './platform/crypto/sealer.js'
 import { type Database, openDatabase } from './platform/database/database.js'
-import { migrate } from './platform/database/migrate.js'
+import { migrate, pendingMigrations, refuseNewer } from './platform/database/migrate.js'
 import { startEmbeddedPostgres } from './platform/embedded/postgres.js'
 import { Lifetime, type Started } from './platform/lifetime.js'
 import type { Limiter } from './platform/limiter/limiter.js'
@@ -141,7 +141,18 @@ async function startDatabase(config: Config, log: Logger, lifetime: Lifetime): P
     if (applied.length > 0) log.info({ event: 'database.migrated', applied }, 'migrations were applied')
   }
   const { encryptionKeys: keys } = config
-  return lifetime.add(openDatabase({ url, log, keyMarks: marksOf(createSealer(keys), keys) }))
+  const database = lifetime.add(openDatabase({ url, log, keyMarks: marksOf(createSealer(keys), keys) }))
+  if (!config.autoMigrate) await refuseOtherSchema(database)
+  return database
+}
+
+/** What nobody brings to the schema of this release has to be at it: a start would fail in the middle, or overlook what is new. */
+async function refuseOtherSchema({ pool }: Database): Promise<void> {
+  await refuseNewer(pool)
+  const pending = await pendingMigrations(pool)
+  if (pending.length === 0) return
+  const lacking = `the database lacks ${pending.join(', ')}, and BGC_AUTO_MIGRATE is false`
+  throw new Error(`${lacking}: run \`bgc migrate\` with this release first`)
 }
 
 /** Without a key that rows lie under the service would fail at each of them. */

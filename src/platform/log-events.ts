@@ -85,6 +85,7 @@ export const logEvents = {
   'restore.released': 'info: after a restore Feishu’s lists were compared; a tenant’s deliveries go on',
   'housekeeping.done': 'info: rows were erased, flagged or deleted by the clock',
   'housekeeping.failed': 'error: a chore of housekeeping failed; tried again',
+  'alerts.not_told': 'warn: the group bot did not take a message; it is said again at the next turn',
   'report.served': 'info, warn, debug: one line for each request of a report',
   'report.crashed': 'error: a report could not be answered',
   'report.no_adapter': 'warn: a report was asked for, and the adapter cannot be loaded',

@@ -1,5 +1,7 @@
+import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { Found } from '../../src/cli/doctor/check.js'
@@ -10,7 +12,7 @@ import { customApp, startSandboxes, startWorld, vendorKey, type World } from '..
 import { orderToPlace } from '../support/order-to-place.js'
 import { startRedis } from '../support/redis.js'
 import { type CliGround, layCliGround, sealer } from './ground.js'
-import { bare, run } from './support.js'
+import { bare, run, start } from './support.js'
 
 const key = (id: string, fill: number) => `${id}:${Buffer.alloc(32, fill).toString('base64')}`
 
@@ -90,6 +92,13 @@ describe('bgc doctor', () => {
     expect(ended.out).toContain('-      Redis: REDIS_URL is not set')
   })
 
+  it('goes on to its end when nobody reads any more', async () => {
+    const env = environmentOf(await layCliGround())
+    const running = start(['doctor', '--event-url', service.url], env)
+    running.child.stdout?.once('data', () => running.child.stdout?.destroy())
+    expect(await running.ended).toMatchObject({ code: 0, err: '' })
+  })
+
   it('names every wrong setting at once', async () => {
     const env = { ...environmentOf(await layCliGround()), PORT: 'http', BGC_SURPRISE: '1' }
     const { code, found } = await examine(env)
@@ -116,6 +125,17 @@ describe('bgc doctor', () => {
     ])
     expect(found.get('vendor')?.[0]?.kind).toBe('ok')
     expect(found.get('work')).toEqual([{ kind: 'skipped', detail: 'the database comes first' }])
+  })
+
+  it('finds a data folder that cannot be used, and examines the rest all the same', async () => {
+    const ground = await layCliGround()
+    await mkdir(join(ground.folder, 'postgres'))
+    await writeFile(join(ground.folder, 'postgres/PG_VERSION'), '9.6\n')
+    const { DATABASE_URL: _, ...env } = environmentOf(ground)
+    const { code, found } = await examine({ ...env, BGC_DATA_DIR: ground.folder })
+    expect(code).toBe(1)
+    expect(JSON.stringify(found.get('data folder'))).toContain('was written by PostgreSQL 9.6')
+    expect(found.get('vendor')?.[0]?.kind).toBe('ok')
   })
 
   it('finds a database that waits for migrations', async () => {

@@ -41,6 +41,21 @@ describe('a command of the operator', () => {
     expect(page.next_cursor).toBeNull()
   })
 
+  it('that reads makes no key one that the service cannot start without', async () => {
+    const ahead = {
+      ...ground.env,
+      BGC_ENCRYPTION_KEYS: `k2:${Buffer.alloc(32, 8).toString('base64')},${ground.env['BGC_ENCRYPTION_KEYS']}`,
+    }
+    for (const args of [
+      ['orders', 'ls'],
+      ['erase', '--list'],
+    ])
+      expect((await run(args, ahead)).code).toBe(0)
+    expect(await ground.rows('SELECT key_id FROM encryption_keys')).toEqual([])
+    expect((await run(['accounts', 'bind', '1'], ahead)).code).toBe(1)
+    expect(await ground.rows('SELECT key_id FROM encryption_keys')).toEqual([{ key_id: 'k2' }])
+  })
+
   it('shows one order without what is personal', async () => {
     await addOrder(ground, '7404')
     const shown = await bgc('orders', 'show', '7404')

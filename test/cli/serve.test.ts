@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { listMigrations, MIGRATIONS, migrate } from '../../src/platform/database/migrate.js'
 import { freshSchema } from '../support/postgres.js'
 import { bare, complete, run, start } from './support.js'
 
@@ -33,6 +34,19 @@ describe('a start that fails', () => {
     expect(err).toContain(
       'bgc-bridge cannot start: the database at 127.0.0.1:1 cannot be reached: nobody listens there',
     )
+  })
+
+  it('says that nobody brings the database to the schema of this release', async () => {
+    const DATABASE_URL = freshSchema(inject('databaseUrl'))
+    const BGC_AUTO_MIGRATE = 'false'
+    const [first = '', ...others] = await listMigrations(MIGRATIONS)
+    await migrate(DATABASE_URL, { only: [first] })
+    expect(await failing({ DATABASE_URL, BGC_AUTO_MIGRATE })).toContain(`the database lacks ${others.join(', ')}, and`)
+    await migrate(DATABASE_URL)
+    const service = start(['serve'], { ...complete, DATABASE_URL, BGC_AUTO_MIGRATE })
+    await service.untilOut('app.started')
+    service.child.kill('SIGTERM')
+    expect((await service.ended).code).toBe(0)
   })
 
   it('says that the port is taken', async () => {

@@ -7,6 +7,7 @@ import { createKeepers } from '../../src/flow/keepers.js'
 import { createApi } from '../../src/operate/api/app.js'
 import { type FailureLimit, usualLimit } from '../../src/operate/api/key-failures.js'
 import type { Rates } from '../../src/operate/api/rates.js'
+import { registerGauges } from '../../src/operate/gauges.js'
 import { createMetrics } from '../../src/operate/metrics.js'
 import { createSealer } from '../../src/platform/crypto/sealer.js'
 import { openDatabase } from '../../src/platform/database/database.js'
@@ -59,6 +60,8 @@ export interface ApiTestOptions {
   failureLimit?: FailureLimit
   /** Of right keys; none that a test would meet by chance when left out. */
   rates?: Rates
+  /** Counts what waits as the service does; no gauge has a value when left out. */
+  gauges?: true
 }
 
 const noRate = { quota: 1_000_000, windowMs: 60_000 }
@@ -73,9 +76,8 @@ export async function startOperators(options: ApiTestOptions = {}): Promise<Api>
   const ready = async () => ({ status: 'ok' as const, checks: {} })
   const { operators = true, metricsHere = true, failureLimit = { ...usualLimit, most: 1_000_000 } } = options
   const { rates = { requests: noRate, notices: noRate } } = options
-  const server = createServer(
-    createApi({ ...parts, ready, operators, metricsHere, failureLimit, rates, countBacklog: async () => undefined }),
-  )
+  const countBacklog = options.gauges ? registerGauges(parts) : async () => undefined
+  const server = createServer(createApi({ ...parts, ready, operators, metricsHere, failureLimit, rates, countBacklog }))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return {

@@ -189,6 +189,19 @@ describe('what is kept', () => {
     expect(api.log.join('')).not.toMatch(/canary/)
   })
 
+  it('brings back nothing of a search, which is made again and is in the audit again', async () => {
+    const search = () =>
+      api.call('POST', '/v1/orders/search', {
+        headers: { ...json, 'idempotency-key': 'k-1' },
+        body: JSON.stringify({ email: 'a@example.com' }),
+      })
+    for (const time of [1, 2]) {
+      expect((await search()).headers.get('idempotency-replayed')).toBeNull()
+      expect(await entries()).toHaveLength(time)
+    }
+    expect(await kept()).toEqual([])
+  })
+
   it('is not asked for where nothing is written', async () => {
     const headers = { 'idempotency-key': 'k-1' }
     for (const path of ['/v1/orders', '/v1/holds']) expect((await api.call('GET', path, { headers })).status).toBe(200)

@@ -132,7 +132,7 @@ describe('an account that an operator registers', () => {
       tenantKey: 'tk_a',
       fence: 1,
       attempts: 0,
-      firstAttemptAt: null,
+      ageMs: 0,
       ambiguousAt: null,
       reasonSealed: null,
     }

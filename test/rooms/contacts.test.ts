@@ -61,6 +61,21 @@ describe('a candidate is found by the phone number', () => {
     }
   })
 
+  test('and not by that of another country that has the same digits', async () => {
+    const [here, there] = ['13800138000', '3800138000']
+    const chinese = [
+      await receive({ mobile: { code: '86', number: here } }),
+      await receive({ mobile: { number: here } }),
+    ]
+    const american = await receive({ mobile: { code: '1', number: there } })
+    for (const number of [here, `+86 ${here}`, `0086${here}`]) {
+      expect((await find('mobile', number)).toSorted()).toEqual(chinese)
+    }
+    for (const number of [there, `+1 ${there}`, `001${there}`, `+1${there}`]) {
+      expect(await find('mobile', number)).toEqual([american])
+    }
+  })
+
   test('and not by a part of it, by the same digits of another country, or by nothing', async () => {
     const number = freshNumber()
     await receive({ mobile: { code: '86', number } })
@@ -137,6 +152,6 @@ test('an order that comes twice has its contacts once', async () => {
     await ground.database.transaction((sql) => receiveOrder(sql, ground.sealer, origin, order))
   }
   expect(await count(ground.database, 'order_contacts WHERE background_check_id = $1', [order.backgroundCheckId])).toBe(
-    2,
+    1,
   )
 })

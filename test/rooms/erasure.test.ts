@@ -66,7 +66,7 @@ describe('erasure', () => {
       expect(before).toContain(`canary-${word}`)
     }
     for (const word of ['answer', 'failure', 'misfit', 'ignored']) expect(before).toContain(`canary-${word}`)
-    expect(await count(ground.database, 'order_contacts')).toBe(3)
+    expect(await count(ground.database, 'order_contacts')).toBe(2)
     expect(await room.erase(id)).toEqual({ kind: 'erased', again: false })
     const after = await room.everything()
     expect(after).not.toContain(canary)
@@ -83,7 +83,7 @@ describe('erasure', () => {
     const [id, other] = [await layEverything(), await room.place()]
     await room.erase(other)
     expect(await room.everything()).toContain('canary-name')
-    expect(await count(ground.database, 'order_contacts WHERE background_check_id = $1', [id])).toBe(3)
+    expect(await count(ground.database, 'order_contacts WHERE background_check_id = $1', [id])).toBe(2)
     expect(await count(ground.database, 'events WHERE payload_sealed IS NOT NULL')).toBe(2)
     expect(await room.rowsAbout('vendor_tasks', id)).toBe(1)
   })

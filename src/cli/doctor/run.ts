@@ -86,11 +86,15 @@ async function openGround(
   return { config, database, sealer: createSealer(config.encryptionKeys), ...(eventUrl !== undefined && { eventUrl }) }
 }
 
-/** Where there is none, an address that refuses lets the checks say so. */
+/** Where there is none, or it does not start, an address that refuses lets the checks say so. */
 async function openEmbedded({ dataDir }: Config, lifetime: Lifetime, note: (check: string, found: Found[]) => void) {
   const folder = resolve(dataDir)
-  if (await hasEmbeddedData(folder)) return (await lifetime.start(openEmbeddedPostgres({ dataDir: folder }))).url
-  note('data folder', wrong(`there is no database in ${folder}`, 'start the service once, or check BGC_DATA_DIR'))
+  try {
+    if (await hasEmbeddedData(folder)) return (await lifetime.start(openEmbeddedPostgres({ dataDir: folder }))).url
+    note('data folder', wrong(`there is no database in ${folder}`, 'start the service once, or check BGC_DATA_DIR'))
+  } catch (failure) {
+    note('data folder', wrong(explain(failure), 'mend what the line says, or check BGC_DATA_DIR'))
+  }
   return 'postgresql://nobody@127.0.0.1:1/none'
 }
 

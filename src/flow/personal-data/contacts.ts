@@ -28,7 +28,7 @@ export function contactHashes(sealer: Sealer, { candidate }: Pick<OrderToPlace, 
 
 /** The hashes, under every key that there is, that a candidate with this number or address has one of; none: it is none. */
 export function searchHashes(sealer: Sealer, kind: ContactKind, given: string): Buffer[] {
-  const wanted = kind === 'email' ? emailOf(given) : digitsOf(given)
+  const wanted = kind === 'email' ? emailOf(given) : mobileOf(given)
   return wanted === '' ? [] : hashesOf(sealer, kind, wanted).map(({ hash }) => hash)
 }
 
@@ -74,20 +74,33 @@ function emailOf(given: string): string {
 }
 
 const china = '86'
+const chineseDigits = 11
 
 /**
- * What a number is searched by, as digits: with its country's code, and as it is dialled at home. Feishu gives the code
- * without a plus (contract §1.3); a number without one is taken as a Chinese one where it looks like a mobile number there.
+ * What a number is found by: whole, with a plus and its country's code, and as digits, as it may be dialled at home. Feishu
+ * gives the code without a plus (contract §1.3); a number without one is taken as a Chinese one where it looks like a mobile
+ * number there. Then it is whole for a search, too: +1 380 013 8000 has the same digits as 138 0013 8000, and is another person's.
  */
 function mobilesOf({ code = '', number = '' }: { code?: string; number?: string }): string[] {
   const digits = digitsOf(number)
   if (digits === '') return []
   const country = digitsOf(code) || countryOf(digits)
-  const isWhole = number.normalize('NFKC').trim().startsWith('+') || digitsOf(code) === ''
+  const isWhole = hasPlus(number) || digitsOf(code) === ''
   const atHome = isWhole && digits.startsWith(country) ? digits.slice(country.length) : digits
   // Many countries dial a zero first that the code takes the place of; some keep it behind the code.
-  const all = [digits, atHome, withoutZero(atHome), country + atHome, country + withoutZero(atHome)]
-  return [...new Set(all)].filter((each) => each !== '')
+  const whole = [country + atHome, country + withoutZero(atHome)]
+  const dialled = [digits, atHome, withoutZero(atHome), ...whole]
+  // A search asks for no digits that look like a Chinese mobile number.
+  const all = [...whole.map((each) => `+${each}`), ...dialled.filter((each) => each !== '' && countryOf(each) === '')]
+  return [...new Set(all)]
+}
+
+/** What a search asks for, in the same words. */
+function mobileOf(given: string): string {
+  const digits = digitsOf(given)
+  if (digits === '') return ''
+  if (hasPlus(given)) return `+${digits}`
+  return countryOf(digits) === '' ? digits : `+${china}${digits.slice(-chineseDigits)}`
 }
 
 function countryOf(digits: string): string {
@@ -96,6 +109,11 @@ function countryOf(digits: string): string {
 
 function withoutZero(digits: string): string {
   return digits.replace(/^0/, '')
+}
+
+/** Two zeros stand for a plus. */
+function hasPlus(number: string): boolean {
+  return /^(?:[^\d]*\+|[^\d]*00)/.test(number.normalize('NFKC'))
 }
 
 /** The digits of a number however it is set; the two zeros that stand for a plus are none of it. */

@@ -17,17 +17,43 @@ interface KnownKey {
  * Lets a process work with its keys, or throws a SealError that says which key it lacks. Called after the migrations and
  * before anything is sealed.
  */
-export async function admitKeys(database: Database, sealer: Sealer): Promise<void> {
-  const proofs = proofsOf(sealer)
-  const known = await knownKeys(database)
-  for (const key of known) refuseUnlike(key, proofs)
-  const [first] = proofs
+export async function admitKeys(database: Database, sealer: Sealer, options: Tolerance = {}): Promise<void> {
+  await refuseUnfit(database, sealer, options)
+  const [first] = proofsOf(sealer)
   if (first === undefined) return
   await database.pool.query(
     `INSERT INTO encryption_keys (key_id, proof) VALUES ($1, $2)
      ON CONFLICT (key_id) DO UPDATE SET proof = excluded.proof, admitted_at = clock_timestamp()`,
     [first.keyId, first.proof],
   )
+}
+
+interface Tolerance {
+  /** Ids that need not be there: nothing lies under them, and a rotation is about to strike them off. */
+  unused?: ReadonlySet<string>
+}
+
+/** As `admitKeys`, for whoever only looks: writes nothing. */
+export async function refuseUnfit(database: Database, sealer: Sealer, { unused }: Tolerance = {}): Promise<void> {
+  const proofs = proofsOf(sealer)
+  const isMine = (id: string) => proofs.some(({ keyId }) => keyId === id)
+  const known = await knownKeys(database)
+  for (const key of known) if (isMine(key.key_id) || unused?.has(key.key_id) !== true) refuseUnlike(key, proofs)
+}
+
+/** The ids among these under which there are other bytes here than values were sealed with. */
+export async function impostors(sql: Sql, sealer: Sealer): Promise<Set<string>> {
+  const proofs = new Map(proofsOf(sealer).map(({ keyId, proof }) => [keyId, proof]))
+  const known = await readKeys(sql)
+  return new Set(
+    known.flatMap(({ key_id: id, proof }) => (proof === null || proofs.get(id)?.equals(proof) !== false ? [] : [id])),
+  )
+}
+
+/** Ids that are written down, and that nothing lies under. */
+export async function unusedKeys(database: Database): Promise<Set<string>> {
+  const used = new Set((await countSealed(database)).map(({ keyId }) => keyId))
+  return new Set((await readKeys(database.pool)).flatMap(({ key_id: id }) => (used.has(id) ? [] : [id])))
 }
 
 /** A database from before this list was kept is read once. */

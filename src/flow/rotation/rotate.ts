@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { marksOf } from '../../platform/crypto/key-marks.js'
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Database, Sql } from '../../platform/database/database.js'
-import { admitKeys, strikeOff } from './admit.js'
+import { admitKeys, strikeOff, unusedKeys } from './admit.js'
 import { replaceBurntKeys } from './burnt-keys.js'
 import { rehashContacts } from './contacts.js'
 import { type Count, countSealed } from './count.js'
@@ -53,7 +53,7 @@ export async function rotateKeys(options: RotationOptions): Promise<Rotation> {
   if (first === undefined || mark === undefined) throw new Error('BGC_ENCRYPTION_KEYS names no key to rotate to')
   const lacking = await lackingOf(database, mark)
   if (lacking.length > 0) return { kind: 'refused', lacking }
-  await admitKeys(database, sealer)
+  await admitKeys(database, sealer, { unused: await unusedKeys(database) })
   const rotated = await walkUntilNothing(options, mark)
   return { ...(await finish(database, first.id, mark, keys)), rotated }
 }

@@ -1,6 +1,7 @@
 import { marksOf } from '../../platform/crypto/key-marks.js'
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Database } from '../../platform/database/database.js'
+import { impostors } from './admit.js'
 import { type Count, countSealed } from './count.js'
 import { type Running, runningProcesses } from './processes.js'
 
@@ -19,7 +20,8 @@ export async function keysStatus(
   keys: ReadonlyArray<{ id: string }>,
 ): Promise<KeysStatus> {
   const [mark = ''] = marksOf(sealer, keys)
-  const opens = new Set<string | null>(['', ...keys.map(({ id }) => id)])
+  const wrong = await impostors(database.pool, sealer)
+  const opens = new Set<string | null>(['', ...keys.map(({ id }) => id).filter((id) => !wrong.has(id))])
   const running = await runningProcesses(database.pool)
   return {
     first: keys[0]?.id ?? null,

@@ -36,9 +36,16 @@ export function startAlerts(
     log,
     onFailure: (name) => metrics.failures.inc({ loop: name }),
     turn: async () => {
-      // Apart, so that a digest that fails does not have the news said twice.
-      await inTurn(database, (sql) => tellNews(sql, bot))
-      await inTurn(database, (sql) => tellDigest(sql, bot, digestDay(terms.now(), config.timeZone)))
+      try {
+        // Apart, so that a digest that fails does not have the news said twice.
+        await inTurn(database, (sql) => tellNews(sql, bot))
+        await inTurn(database, (sql) => tellDigest(sql, bot, digestDay(terms.now(), config.timeZone)))
+      } catch (failure) {
+        if (!(failure instanceof NotTold)) throw failure
+        // No haste: a bot that is asked more often than Feishu allows takes nothing at all.
+        metrics.failures.inc({ loop: 'alerts' })
+        log.warn({ event: 'alerts.not_told', reason: failure.message }, 'the group was not told')
+      }
       return terms.everyMs
     },
   })
@@ -71,8 +78,11 @@ async function tellDigest(sql: Sql, bot: Bot, day: string | null): Promise<void>
   await markDigest(sql, day)
 }
 
+/** The bot's own reason. */
+class NotTold extends Error {}
+
 /** Throws where the bot did not take it: nothing of the turn is written down then, and the next one says it all again. */
 async function post(bot: Bot, card: Card): Promise<void> {
   const posted = await bot.post(card)
-  if (posted.kind === 'failed') throw new Error(`the group was not told: ${posted.reason}`)
+  if (posted.kind === 'failed') throw new NotTold(posted.reason)
 }

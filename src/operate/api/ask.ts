@@ -3,7 +3,7 @@ import type { Parts } from '../../app.js'
 import type { ApiKey } from '../../config.js'
 import { missingScope } from './auth.js'
 import type { Problem } from './problems.js'
-import type { RawRequest } from './route.js'
+import { isWrite, type RawRequest } from './route.js'
 import { routes } from './routes.js'
 
 /** An operation of /v1, asked from inside: the same checks, scopes and entries in the audit, without HTTP between. */
@@ -30,6 +30,12 @@ export function createAsk(parts: Parts, asker: Pick<RawRequest, 'key' | 'address
     const answer = await checked.run(parts)
     return answer.kind === 'problem' ? answer : { kind: 'ok', body: schema.parse(answer.body) }
   }
+}
+
+/** Whether an operation writes nothing but its entry in the audit. */
+export function onlyReads(operation: string): boolean {
+  const route = byId.get(operation)
+  return route !== undefined && !isWrite(route)
 }
 
 /** Whether a key may do what a button asks for: buttons that would be refused are not shown. */

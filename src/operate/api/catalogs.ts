@@ -21,7 +21,7 @@ function later(shape: z.ZodType) {
   return z.unknown().meta(documented).optional()
 }
 
-const planned = z
+export const planned = z
   .object({ plan: z.array(planLine), delivery_ids: z.array(ownId) })
   .meta({ id: 'CatalogPlan', description: 'All calls on the way; a dry run has no ids' })
 

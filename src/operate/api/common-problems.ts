@@ -1,5 +1,5 @@
 import { type ProblemName, problems } from './problems.js'
-import { type Route, readsBody } from './route.js'
+import { isWrite, type Route, readsBody } from './route.js'
 
 const ofAll = [
   'invalid-request',
@@ -14,11 +14,11 @@ const ofBodies = ['payload-too-large', 'unsupported-media-type'] as const satisf
 const ofWrites = ['idempotency-key-in-use', 'answer-lost', 'idempotency-key-reused'] as const satisfies ProblemName[]
 
 /** Every problem that an operation can answer with, in the order of the table of problems. */
-export function problemsOf(route: Pick<Route, 'method' | 'body' | 'problems'>): ProblemName[] {
+export function problemsOf(route: Pick<Route, 'method' | 'onlyReads' | 'body' | 'problems'>): ProblemName[] {
   const its = new Set<string>([
     ...ofAll,
     ...(readsBody(route) ? ofBodies : []),
-    ...(route.method === 'GET' ? [] : ofWrites),
+    ...(isWrite(route) ? ofWrites : []),
     ...route.problems,
   ])
   return problemNames.filter((name) => its.has(name))

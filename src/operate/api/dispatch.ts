@@ -9,7 +9,7 @@ import { createOnce } from './idempotency.js'
 import type { FailureLimit } from './key-failures.js'
 import { createRates, type Rates, usualRates } from './rates.js'
 import { type Reply, replyOf, sendReply } from './reply.js'
-import { type Route, readsBody } from './route.js'
+import { isWrite, type Route, readsBody } from './route.js'
 
 export interface DispatchLimits {
   /** Of wrong keys; the usual one when left out. */
@@ -56,7 +56,7 @@ function createChain(parts: Parts, routes: readonly Route[], { failureLimit, rat
       const answer = await checked.run(parts, mark)
       return answer.kind === 'problem' ? replyOf(answer) : { status: route.status, body: answer.body, headers: {} }
     }
-    if (route.method === 'GET') return run()
+    if (!isWrite(route)) return run()
     return once(
       { key, given: request.headers['idempotency-key'], method: route.method, path, query, body: body.value },
       run,

@@ -27,6 +27,7 @@ const search = route({
   summary: 'Orders whose candidate has exactly this phone number or mail address; audited',
   scopes: ['reveal'],
   status: 200,
+  onlyReads: true,
   params: none,
   query: z.object({ limit, cursor: timeCursor.optional() }),
   body: wanted,

@@ -22,6 +22,8 @@ interface Facts<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodTyp
   scopes: readonly Scope[]
   /** Of success. */
   status: 200 | 202
+  /** A POST that changes nothing: it is asked anew, and has its entry in the audit, each time it comes. */
+  onlyReads?: true
   params: P
   query: Q
   body: B
@@ -84,6 +86,11 @@ export const none = z.object({})
 export const noBody = z.strictObject({}).optional()
 /** For routes that never look at a body, whatever it is. */
 export const anyBody = z.unknown()
+
+/** Whether an `Idempotency-Key` means anything to it. */
+export function isWrite({ method, onlyReads }: Pick<Route, 'method' | 'onlyReads'>): boolean {
+  return method !== 'GET' && onlyReads !== true
+}
 
 export function readsBody({ method, body }: Pick<Route, 'method' | 'body'>): boolean {
   return method !== 'GET' && body !== anyBody

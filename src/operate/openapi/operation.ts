@@ -1,16 +1,16 @@
 import { problemsOf } from '../api/common-problems.js'
-import { noBody, type Route, readsBody } from '../api/route.js'
+import { isWrite, noBody, type Route, readsBody } from '../api/route.js'
 import { asObject, type Json, type JsonObject } from './json.js'
 import { problemResponses, success } from './responses.js'
 import type { Schemas } from './schemas.js'
 
 /** An operation of the document, from its line in the table of routes. */
 export function operationOf(route: Route, schemas: Schemas): JsonObject {
-  const isWrite = route.method !== 'GET'
+  const writes = isWrite(route)
   const parameters = [
     ...parametersOf(schemas.of(route.params, 'input'), 'path'),
     ...parametersOf(schemas.of(route.query, 'input'), 'query'),
-    ...(isWrite ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
+    ...(writes ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
   ]
   return {
     operationId: route.id,
@@ -21,7 +21,7 @@ export function operationOf(route: Route, schemas: Schemas): JsonObject {
     ...(parameters.length > 0 && { parameters }),
     ...bodyOf(route, schemas),
     responses: {
-      [route.status]: success(schemas.of(route.answer, 'output'), isWrite),
+      [route.status]: success(schemas.of(route.answer, 'output'), writes),
       ...problemResponses(problemsOf(route)),
     },
   }
