@@ -1,14 +1,14 @@
 import { test } from 'vitest'
-import { short } from './kit/plan.js'
+import { shorter } from './kit/plan.js'
 import { expectPromisesKept, longestShortRunMs, someSeed } from './kit/short-form.js'
 
-test(
+test.concurrent(
   'two processes on PostgreSQL and Redis keep every promise through kills, pauses, and stores and networks that fail',
   { timeout: longestShortRunMs },
-  () => expectPromisesKept(7, 'redis', { ...short, faults: 8 }),
+  () => expectPromisesKept(7, 'redis'),
 )
 
 const seed = someSeed()
-test(`and through faults that nobody chose (seed ${seed})`, { timeout: longestShortRunMs }, () =>
-  expectPromisesKept(seed, 'redis', { ...short, faults: 4 }),
+test.concurrent(`and through faults that nobody chose (seed ${seed})`, { timeout: longestShortRunMs }, () =>
+  expectPromisesKept(seed, 'redis', shorter),
 )

@@ -5,11 +5,14 @@ import { freshSchema } from '../support/postgres.js'
 import { type StartedRedis, startRedis } from '../support/redis.js'
 import { apps, customers } from './kit/customers.js'
 import { limiterScripts, type MortalApp, type Role, startMortalApp, takeWhatTheDeadHeld } from './kit/mortal-app.js'
-import { namedSteps, type Step, watchFor } from './kit/steps.js'
+import { isLongForm, someSeed } from './kit/short-form.js'
+import { dealt, namedSteps, type Step, watchFor } from './kit/steps.js'
 import { appEntry, environmentOf, startSandboxes } from './kit/world.js'
 
 const roles: Role[] = ['receiver', 'poller', 'sync']
-const steps = namedSteps(await limiterScripts())
+const all = namedSteps(await limiterScripts())
+/** The long form dies before and after each step, the short one before or after. */
+const steps = isLongForm() ? all : dealt(all, someSeed())
 
 let feishu: SandboxFeishu
 let vendor: SandboxVendor

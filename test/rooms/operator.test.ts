@@ -61,7 +61,7 @@ async function resend(...answers: Parameters<ReturnType<typeof scriptedVendor>['
       tenantKey: row.tenant_key,
       fence: row.fence,
       attempts: row.attempts,
-      firstAttemptAt: row.first_attempt_at,
+      ageMs: 0,
       ambiguousAt: null,
       reasonSealed: null,
     }
@@ -176,7 +176,7 @@ describe('an order that is stopped while it is being placed', () => {
     )
     const task: VendorTask = {
       ...{ subject: `order:${id}`, id, action: 'place', tenantKey: 'tk_lane', fence, attempts: 0 },
-      ...{ firstAttemptAt: new Date(), ambiguousAt: null, reasonSealed: null },
+      ...{ ageMs: 0, ambiguousAt: null, reasonSealed: null },
     }
     return () => place(task, new AbortController().signal)
   }
@@ -288,6 +288,34 @@ describe('what is sent again', () => {
     for (const _twice of [1, 2]) await lanes.record(id, later)
     expect((await told(id)).slice(names.length)).toEqual([[expect.stringMatching(/^[0-9a-f]{32}$/), 'pending']])
     expect(await orderOf(id)).toEqual({ state: 'in_progress', attention: [] })
+  })
+
+  test('undoes nothing that was written down while the vendor was asked, and a poll has to say again', async () => {
+    const id = await lanes.place()
+    const older = saying('in_progress', [stage('a')])
+    await lanes.record(id, older)
+    await drain()
+    await ground.database.pool.query(
+      `INSERT INTO poll_schedule (background_check_id, tenant_key, interval_ms, due_at, claimed, fence, fingerprint)
+       VALUES ($1, 'tk_lane', 0, now() + interval '1 hour', true, 4, '\\x00')`,
+      [id],
+    )
+    await want({ backgroundCheckId: id, stageId: 'a' })
+    await resend(async () => {
+      await lanes.record(id, saying('completed', [stage('a'), stage('b')]))
+      return ok(older)
+    })
+    expect(await told(id)).toEqual([
+      ['a', 'delivered'],
+      ['b', 'pending'],
+      ['a-2', 'pending'],
+      ['update_result', 'pending'],
+    ])
+    const { rows } = await ground.database.pool.query(
+      `SELECT claimed, fence, fingerprint, due_at <= now() AS due FROM poll_schedule WHERE background_check_id = $1`,
+      [id],
+    )
+    expect(rows).toEqual([{ claimed: false, fence: 5, fingerprint: null, due: true }])
   })
 
   test('replaces what is dead of it, and its flag', async () => {

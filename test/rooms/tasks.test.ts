@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createBinding, giveUpBinding } from '../../src/flow/accounts/bind.js'
 import { lockAccount, registerAccount } from '../../src/flow/accounts/register.js'
 import { createCanceling, giveUpCanceling } from '../../src/flow/orders/cancel-at-vendor.js'
@@ -43,6 +43,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
+  vi.useRealTimers()
   for (const open of gates.splice(0)) open()
   await Promise.all(workers.map((worker) => worker.stop()))
   workers = []
@@ -521,6 +522,52 @@ describe('a task whose code throws', () => {
     expect(await kindsOf(canceled)).toContain('vendor_cancel_given_up')
     const flagged = `orders WHERE background_check_id = $1 AND attention @> ARRAY['vendor_not_told']`
     expect(await count(ground.database, flagged, [canceled])).toBe(1)
+  })
+})
+
+describe.each([
+  ['10 min behind', -600_000],
+  ['4 days ahead', 4 * 86_400_000],
+])('by a process whose clock is %s', (_off, offMs) => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + offMs })
+  })
+  const agedTo = (column: string, age: string) =>
+    ground.database.pool.query(`UPDATE vendor_tasks SET ${column} = now() - $1::interval`, [age])
+  const finds = () => vendor.verbs().filter((verb) => verb === 'find').length
+
+  test('a cancel waits for the minute in which a lost placing may arrive, and no longer', async () => {
+    const id = await lanes.receive()
+    await ground.database.pool.query(`UPDATE vendor_tasks SET action = 'cancel', ambiguous_at = now()`)
+    vendor.script('find', ok(null))
+    const worker = work()
+    await hastened(worker, finds).toBeGreaterThan(1)
+    expect(await taskOf(`order:${id}`)).toMatchObject({ action: 'cancel' })
+    await agedTo('ambiguous_at', '61 s')
+    await hastened(worker, () => taskOf(`order:${id}`)).toBeUndefined()
+  })
+
+  test('a lost placing is repeated when it would have arrived, and no earlier or later', async () => {
+    const id = await lanes.receive()
+    await ground.database.pool.query(`UPDATE vendor_tasks SET ambiguous_at = now()`)
+    vendor.script('find', ok(null))
+    vendor.script('place', ok({ orderId: 'V-1' }))
+    const worker = work(vendor, 8, 60_000)
+    await hastened(worker, finds).toBeGreaterThan(1)
+    expect(vendor.verbs()).not.toContain('place')
+    await agedTo('ambiguous_at', '61 s')
+    await hastened(worker, () => orderOf(id)).toMatchObject({ state: 'ordered' })
+  })
+
+  test('an order that nobody takes is given up after three days, and no earlier or later', async () => {
+    const id = await lanes.receive()
+    vendor.script('place', refusedNow)
+    const worker = work()
+    await agedTo('first_attempt_at', '71 hours 59 minutes')
+    await hastened(worker, () => vendor.calls.length).toBeGreaterThan(1)
+    expect(await orderOf(id)).toMatchObject({ state: 'received' })
+    await agedTo('first_attempt_at', '72 hours 1 minute')
+    await hastened(worker, () => orderOf(id)).toMatchObject({ state: 'failed' })
   })
 })
 

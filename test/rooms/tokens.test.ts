@@ -120,6 +120,47 @@ test('takes over when a process died while it fetched', async () => {
   expect(await answer).toEqual({ kind: 'token', token: 't-1' })
 })
 
+test('takes over from a process that died while it fetched and whose clock was ten minutes ahead', async () => {
+  const auth = await startAuth()
+  const time = clock()
+  const one = processOf(auth.url, { now: time.now })
+  const ahead = time.now() + 10 * minute
+  await one.store.lease({ appId: one.appId, tenantKey: 'tk' }, ahead, ahead + 15_000)
+  expect(await one.get()).toEqual({ kind: 'token', token: 't-1' })
+})
+
+test('asks again when the clock was set back after a refusal', async () => {
+  const auth = await startAuth((_seen, count) => (count === 1 ? { status: 500, body: { code: 1 } } : undefined))
+  const time = clock()
+  const one = processOf(auth.url, { now: time.now })
+  expect(await one.get()).toMatchObject({ kind: 'unavailable' })
+  time.pass(-10 * minute)
+  expect(await one.get()).toMatchObject({ kind: 'token' })
+})
+
+test('store app: asks for a ticket though a clock that was ten minutes ahead asked for one', async () => {
+  const auth = await startAuth()
+  const time = clock()
+  const one = processOf(auth.url, { appType: 'store', now: time.now })
+  await one.get()
+  time.pass(-10 * minute)
+  for (const _twice of [1, 2]) {
+    expect(await one.get()).toMatchObject({ kind: 'unavailable' })
+    time.pass(6_000)
+  }
+  expect(auth.asked()).toEqual(['app_ticket/resend', 'app_ticket/resend'])
+})
+
+test('store app: tries a refused ticket again when the clock was set back', async () => {
+  const auth = await startAuth((_seen, count) => (count === 1 ? { status: 400, body: { code: 10012 } } : undefined))
+  const time = clock()
+  const one = processOf(auth.url, { appType: 'store', now: time.now })
+  await one.tokens.ticketArrived(one.appId, 'ticket', '1767225600.5')
+  expect(await one.get()).toMatchObject({ kind: 'unavailable', code: 10012 })
+  time.pass(-10 * minute)
+  expect(await one.get()).toMatchObject({ kind: 'token' })
+})
+
 test('refreshes when less than 25 minutes remain, and uses the old token until the new one is there', async () => {
   const auth = await startAuth()
   const time = clock()

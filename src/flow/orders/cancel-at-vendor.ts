@@ -35,21 +35,29 @@ export function createCanceling(options: Omit<PlaceOptions, 'onPlaced' | 'onCanc
 }
 
 async function lookUp(
-  { vendor }: Pick<PlaceOptions, 'vendor'>,
+  { database, vendor }: Pick<PlaceOptions, 'database' | 'vendor'>,
   task: VendorTask,
   signal: AbortSignal,
 ): Promise<VendorAnswer<string | null>> {
   const found = await vendor.findOrder(task.id, { signal })
   if (found.kind !== 'ok') return found
   if (found.value !== null) return { kind: 'ok', value: found.value.orderId }
-  const sinceLost = task.ambiguousAt === null ? mayStillArriveMs : Date.now() - task.ambiguousAt.getTime()
-  if (sinceLost >= mayStillArriveMs) return { kind: 'ok', value: null }
+  if (await isOver(database.pool, task.ambiguousAt)) return { kind: 'ok', value: null }
   return {
     kind: 'retry',
     message: 'a placing whose answer was lost may still arrive',
     retryAfterMs: 10_000,
     ambiguous: false,
   }
+}
+
+/** By PostgreSQL's clock, which wrote the time down: this process' may be another. */
+async function isOver(sql: Sql, lostAt: Date | null): Promise<boolean> {
+  const { rows } = await sql.query<{ over: boolean | null }>(
+    `SELECT now() - $1::timestamptz >= $2 * interval '1 ms' AS over`,
+    [lostAt, mayStillArriveMs],
+  )
+  return rows[0]?.over ?? true
 }
 
 function reasonOf({ sealer }: Pick<PlaceOptions, 'sealer'>, task: VendorTask, order: LockedOrder): string {

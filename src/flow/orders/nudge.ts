@@ -9,6 +9,18 @@ export async function pollNow(sql: Sql, backgroundCheckId: string): Promise<bool
   return nudged.rowCount === 1
 }
 
+/**
+ * Makes an order's poll due now, and its answer read whatever it says; one that is running has read too early and counts
+ * no more. False: the order is not polled (any more).
+ */
+export async function pollAfresh(sql: Sql, backgroundCheckId: string): Promise<boolean> {
+  const due = await sql.query(
+    `UPDATE poll_schedule SET fence = fence + 1, claimed = false, due_at = now(), fingerprint = NULL WHERE background_check_id = $1`,
+    [backgroundCheckId],
+  )
+  return due.rowCount === 1
+}
+
 /** The vendor says that an order changed. An order that is not known yet is remembered for an hour. */
 export async function vendorOrderChanged(sql: Sql, vendorOrderId: string): Promise<boolean> {
   const known = await sql.query<{ background_check_id: string }>(

@@ -59,7 +59,7 @@ async function askToPlace(
 
 /** `null`: the vendor has no order for the check, so that it may be placed. What a look-up that failed leaves open stays so. */
 async function lookUp(
-  { vendor, timeoutMs = 0 }: PlaceOptions,
+  { database, vendor, timeoutMs = 0 }: PlaceOptions,
   task: VendorTask,
   ambiguousAt: Date,
   signal: AbortSignal,
@@ -69,7 +69,10 @@ async function lookUp(
   if (found.kind === 'final') return null
   if (found.kind !== 'ok') return found
   if (found.value !== null) return { kind: 'ok', value: found.value }
-  const waitMs = ambiguousAt.getTime() + timeoutMs - Date.now()
+  // PostgreSQL wrote the time down: this process' clock may be another.
+  const left = `SELECT extract(epoch FROM $1::timestamptz - now())::float8 * 1000 + $2::float8 AS ms`
+  const { rows } = await database.pool.query<{ ms: number }>(left, [ambiguousAt, timeoutMs])
+  const waitMs = Math.ceil(rows[0]?.ms ?? timeoutMs)
   if (waitMs <= 0) return null
   const message = 'a placing whose answer was lost may still arrive'
   return { kind: 'retry', message, retryAfterMs: waitMs, ambiguous: false }

@@ -7,6 +7,7 @@ import { addToTimeline } from '../timeline.js'
 import type { VendorAnswer, VendorOrder } from '../vendor/adapter.js'
 import { againOf, type LastSaid, lastSaid } from './again.js'
 import type { KnownDelivery } from './known-delivery.js'
+import { pollAfresh } from './nudge.js'
 import { freeStageId, type OpenedLane, openLane, stageTimeAfter } from './open-lane.js'
 import type { PlaceOptions } from './place.js'
 import { lockOrder } from './receive.js'
@@ -116,7 +117,9 @@ async function refresh(
     `UPDATE orders SET attention = array_remove(attention, 'changed_after_sent'), updated_at = now() WHERE background_check_id = $1`,
     [id],
   )
-  const recorded = await recordVendorOrder(sql, sealer, id, vendorOrder, Date.now(), async () => true)
+  // A poll or the feed may have written down something newer since it was read: then a poll has to say again.
+  const isPolled = await pollAfresh(sql, id)
+  const recorded = await recordVendorOrder(sql, sealer, id, vendorOrder, Date.now(), async () => true, !isPolled)
   return recorded?.buckets ?? []
 }
 

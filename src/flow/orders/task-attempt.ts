@@ -16,11 +16,7 @@ type PassingFailure = Exclude<VendorFailure, { kind: 'final' }>
 /** The failure after which the task waits for another answer, if it is one. A vendor that is not called ages no task. */
 export function passing(task: VendorTask, answer: VendorAnswer<unknown>): PassingFailure | null {
   if (answer.kind === 'misconfigured') return answer
-  return answer.kind === 'retry' && (answer.held === true || !isTooOld(task)) ? answer : null
-}
-
-function isTooOld({ firstAttemptAt }: VendorTask): boolean {
-  return firstAttemptAt !== null && Date.now() - firstAttemptAt.getTime() > giveUpAfterMs
+  return answer.kind === 'retry' && (answer.held === true || task.ageMs <= giveUpAfterMs) ? answer : null
 }
 
 /** The task is tried again after what the vendor asked for, else after the backoff. */

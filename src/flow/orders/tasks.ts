@@ -20,7 +20,8 @@ export interface VendorTask {
   tenantKey: string
   fence: number
   attempts: number
-  firstAttemptAt: Date | null
+  /** How long it has been tried when it was claimed, by PostgreSQL's clock; without what it waited for our own reasons. */
+  ageMs: number
   /** An earlier attempt may have taken effect; when it ended. */
   ambiguousAt: Date | null
   reasonSealed: Buffer | null
@@ -51,7 +52,8 @@ const claimSql = fairClaimSql({
   set: `fence = claimed.fence + 1, claimed = true, first_attempt_at = coalesce(claimed.first_attempt_at, now()),
         ambiguous_at = CASE WHEN claimed.claimed THEN now() ELSE claimed.ambiguous_at END`,
   returning: `claimed.subject, claimed.action, claimed.tenant_key, claimed.fence, claimed.attempts,
-              claimed.first_attempt_at, claimed.ambiguous_at, claimed.reason_sealed,
+              extract(epoch FROM now() - claimed.first_attempt_at)::float8 * 1000 AS age_ms,
+              claimed.ambiguous_at, claimed.reason_sealed,
               CASE WHEN claimed.action <> 'bind' THEN (SELECT trace_parent FROM orders o
                 WHERE o.background_check_id = substring(claimed.subject FROM '^[a-z]+:([^/]*)')) END AS trace_parent`,
 })
@@ -98,7 +100,7 @@ interface TaskRow {
   tenant_key: string
   fence: number
   attempts: number
-  first_attempt_at: Date | null
+  age_ms: number
   ambiguous_at: Date | null
   reason_sealed: Buffer | null
   trace_parent: string | null
@@ -121,7 +123,7 @@ async function claim(
     tenantKey: row.tenant_key,
     fence: row.fence,
     attempts: row.attempts,
-    firstAttemptAt: row.first_attempt_at,
+    ageMs: row.age_ms,
     ambiguousAt: row.ambiguous_at,
     reasonSealed: row.reason_sealed,
     traceParent: row.trace_parent,

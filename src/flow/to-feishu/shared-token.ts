@@ -46,10 +46,18 @@ export class SharedToken {
     const now = this.#parts.now()
     const held = this.#usable()
     if (held && now < this.#refreshAtMs) return held
-    if (this.#refusal && now < this.#refusal.untilMs) return held ?? this.#refusal.answer
+    const refusal = this.#standingRefusal(now)
+    if (refusal) return held ?? refusal
     if (held === null) return this.#takeOff()
     if (this.#flight === null) this.#takeOff().catch((error: unknown) => this.#failedUnseen(error))
     return held
+  }
+
+  /** A rest longer than it was at first comes of a clock that was set back. */
+  #standingRefusal(now: number): TokenUnavailable | null {
+    if (this.#refusal === null) return null
+    const restMs = this.#refusal.untilMs - now
+    return restMs > 0 && restMs <= this.#refusal.answer.retryInMs ? this.#refusal.answer : null
   }
 
   /** True when it was the one in use here. */

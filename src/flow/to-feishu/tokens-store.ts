@@ -101,10 +101,14 @@ function open(sealer: Sealer, sealed: Buffer | null | undefined, context: string
   }
 }
 
+/** What ends, or was asked, this much later than now could make it was written by a clock that is wrong, or was. */
+const wrongBy = `interval '1 minute'`
+
 const leaseSql = `
   INSERT INTO feishu_tokens (app_id, tenant_key, refreshing_until) VALUES ($1, $2, $3)
   ON CONFLICT (app_id, tenant_key) DO UPDATE SET refreshing_until = excluded.refreshing_until
-  WHERE feishu_tokens.refreshing_until IS NULL OR feishu_tokens.refreshing_until <= $4`
+  WHERE feishu_tokens.refreshing_until IS NULL OR feishu_tokens.refreshing_until <= $4
+     OR feishu_tokens.refreshing_until > $3::timestamptz + ${wrongBy}`
 
 const saveSql = `
   INSERT INTO feishu_tokens (app_id, tenant_key, token, expires_at) VALUES ($1, $2, $3, $4)
@@ -125,4 +129,5 @@ const saveTicketSql = `
 const askForTicketSql = `
   INSERT INTO app_tickets (app_id, resend_asked_at) VALUES ($1, $2)
   ON CONFLICT (app_id) DO UPDATE SET resend_asked_at = excluded.resend_asked_at
-  WHERE app_tickets.resend_asked_at IS NULL OR app_tickets.resend_asked_at <= $3`
+  WHERE app_tickets.resend_asked_at IS NULL OR app_tickets.resend_asked_at <= $3
+     OR app_tickets.resend_asked_at > $2::timestamptz + ${wrongBy}`

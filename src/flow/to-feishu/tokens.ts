@@ -138,7 +138,7 @@ class AppTokens {
 
   #wasRefused(ticket: string): boolean {
     const refused = this.#refusedTicket
-    return refused?.ticket === ticket && this.#now() - refused.atMs < askEveryMs
+    return refused?.ticket === ticket && Math.abs(this.#now() - refused.atMs) < askEveryMs
   }
 
   /** The ticket comes as an event, to any process. */

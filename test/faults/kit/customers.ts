@@ -27,6 +27,7 @@ export class Customers {
   /** Every event that was made. */
   readonly eventIds: string[] = []
   readonly #feishu: SandboxFeishu
+  readonly #vendor: SandboxVendor
   readonly #plan: RunPlan
   readonly #random: () => number
   readonly #underWay = new Set<Promise<void>>()
@@ -34,6 +35,7 @@ export class Customers {
 
   constructor(feishu: SandboxFeishu, vendor: SandboxVendor, plan: RunPlan) {
     this.#feishu = feishu
+    this.#vendor = vendor
     this.#plan = plan
     this.#random = seededRandom(plan.seed + 1)
     vendor.setScenario((order) => this.#script(order.backgroundCheckId))
@@ -91,6 +93,7 @@ export class Customers {
     const created = this.#push(made.event.eventId, copies)
     if (cancelAfterMs !== null) {
       await sleep(cancelAfterMs)
+      while (this.#plan.crossing === false && !this.#isOver && this.#vendor.orderCount(check.id) === 0) await sleep(50)
       const { status } = this.#feishu.order(check.id)
       if (status !== 'completed' && status !== 'terminated') await this.#push(this.#cancel(check), copies)
     }

@@ -26,7 +26,7 @@ export async function judge(world: World, customers: Customers, lived: readonly 
   const rows = await readRows(world)
   const unheard = unheardAt(world, lived)
   return [
-    ...lived.filter(({ bites }) => bites === 0).map(({ name }) => `kit: nobody felt the fault "${name}"`),
+    ...lived.filter((fault) => isUnfelt(fault, lived)).map(({ name }) => `kit: nobody felt the fault "${name}"`),
     ...askSandbox(world, customers, unheard),
     ...checkEvents(world, customers, rows),
     ...customers.checks.flatMap((check) => [
@@ -37,6 +37,12 @@ export async function judge(world: World, customers: Customers, lived: readonly 
     ]),
     ...(await checkShown(world, rows)),
   ]
+}
+
+/** A fault that comes while another lasts may be hidden by it: what does not run feels no network. */
+function isUnfelt(fault: LivedFault, lived: readonly LivedFault[]): boolean {
+  const hidden = lived.some((other) => other !== fault && other.from < fault.to && other.to > fault.from)
+  return fault.bites === 0 && !hidden
 }
 
 async function readRows(world: World): Promise<Rows> {

@@ -34,6 +34,8 @@ export interface RunPlan {
   /** Checks are ordered so many ms apart for as long as faults come, and at least `leastOrders`. */
   everyMs: number
   leastOrders: number
+  /** See `Length`; true when it is not said. */
+  crossing?: boolean
   switches: Partial<Switches>
   vendorOffers: { batch: boolean; changes: boolean }
 }
@@ -44,10 +46,28 @@ export interface Length {
   mostMs: number
   /** Faults may come while others last. */
   overlap: boolean
+  leastOrders: number
+  /** Customers also stop checks that are on their way to the vendor: one of which nobody heard again is looked for for a minute. */
+  crossing: boolean
 }
 
-export const short: Length = { faults: 9, leastMs: 500, mostMs: 1500, overlap: false }
-export const long: Length = { faults: 14, leastMs: 1000, mostMs: 30_000, overlap: true }
+export const short: Length = {
+  faults: 5,
+  leastMs: 500,
+  mostMs: 1500,
+  overlap: false,
+  leastOrders: 8,
+  crossing: false,
+}
+export const shorter: Length = { ...short, faults: 3 }
+export const long: Length = {
+  faults: 14,
+  leastMs: 1000,
+  mostMs: 30_000,
+  overlap: true,
+  leastOrders: 12,
+  crossing: true,
+}
 
 /** The same seed gives the same plan; what the machine makes of it differs a little each time. */
 export function planOf(
@@ -72,8 +92,9 @@ export function planOf(
     seed,
     mode,
     faults,
-    everyMs: length.overlap ? 500 : 220,
-    leastOrders: 12,
+    everyMs: 500,
+    leastOrders: length.leastOrders,
+    crossing: length.crossing,
     switches: {
       orderReads: random() < 0.5,
       duplicateStage: pick(random, ['refuse_1002001_400', 'refuse_1002858', 'accept_silently']),

@@ -2,7 +2,7 @@ import { inWords } from './in-words.js'
 import type { Outcome } from './run.js'
 
 /** What a long form went through, for people. */
-export function reportOf(outcomes: readonly Outcome[], story: string): string {
+export function reportOf(outcomes: readonly Outcome[], story: string, skipped: readonly string[]): string {
   const sum = (count: (outcome: Outcome) => number) => outcomes.reduce((total, outcome) => total + count(outcome), 0)
   const lived = outcomes.flatMap(({ faults }) => faults)
   const names = [...new Set(lived.map(({ name }) => name))].sort()
@@ -20,7 +20,7 @@ ${outcomes.length} runs, ${sum(({ checks }) => checks)} checks, ${sum(({ calls }
 | fault | times | longest | felt |
 |---|---|---|---|
 ${rows.join('\n')}
-
+${skipped.map((each) => `\n${each}\n`).join('')}
 ## Runs
 
 ${outcomes.map((outcome) => `- ${inWords(outcome)}`).join('\n')}

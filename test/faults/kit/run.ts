@@ -86,6 +86,8 @@ async function liveOne(fault: Fault, { name, lastsMs }: PlannedFault, lived: Liv
     bites = await fault.bites()
   }
   await fault.end()
+  // A process that was killed is felt when the next one starts.
+  if (bites === 0) bites = await fault.bites()
   lived.push({ name, from, to: Date.now(), bites, losesAnswers: fault.losesAnswers })
 }
 

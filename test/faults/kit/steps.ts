@@ -1,3 +1,5 @@
+import { seededRandom } from '../../../src/sandbox/support/random.js'
+
 /** Where a process can die on the way of a check from its event to its result. */
 export interface Step {
   name: string
@@ -75,6 +77,14 @@ export function namedSteps({ take, rebuild, giveBack }: Scripts): Step[] {
     ...both('its end is committed', 'postgres', commitOf('settle-deliveries', 'UPDATE orders o SET state')),
     ...both('the bucket is released', 'postgres', contains('UPDATE buckets SET lease_owner = NULL')),
   ]
+}
+
+/** Of each step either what comes before or what comes after it, as the seed decides. */
+export function dealt(steps: readonly Step[], seed: number): Step[] {
+  const random = seededRandom(seed)
+  const befores = steps.filter(({ when }) => when === 'before')
+  const chosen = new Set(befores.map(({ name }) => (random() < 0.5 ? name : name.replace(/^before/, 'after'))))
+  return steps.filter(({ name }) => chosen.has(name))
 }
 
 /** Sees one step on the ways of a process, and ends it there. */
