@@ -6,7 +6,6 @@ const [dataDir = ''] = process.argv.slice(2)
 
 try {
   const server = await startEmbeddedPostgres({ dataDir, log: say })
-  say('ready', { url: server.url })
   // Keeps the process alive until it is told what to do.
   const idle = setInterval(() => undefined, 60_000)
   process.once('SIGTERM', () => {
@@ -15,6 +14,8 @@ try {
   })
   process.once('SIGUSR2', () => process.exit(3))
   process.on('SIGINT', () => say('interrupted', {}))
+  // Last: whoever hears it may send a signal at once.
+  say('ready', { url: server.url })
 } catch (error) {
   say('failed', { error: String(error) })
   process.exitCode = 1
