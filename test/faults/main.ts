@@ -11,11 +11,11 @@ import { reportOf } from './kit/report.js'
 import { type Outcome, run } from './kit/run.js'
 import { shrink } from './kit/shrink.js'
 
-const help = `npm run faults -- [--seed N] [--runs N] [--minutes M] [--mode 'redis' | 'one process'] [--faults 'a,b']
+const help = `npm run faults -- [--seed N] [--runs N] [--minutes M] [--mode 'redis' | 'one process'] [--faults 'a,b' [--lasts MS]]
 
 Lives through random faults in every part, and checks every promise after each run. Ends after --runs (default: no end)
 or --minutes (default: 10). Before them, unless a seed or faults are given, a process dies before and after each step that
-a check takes. --seed begins with this seed, --faults deals these faults in this order. The report goes to
+a check takes. --seed begins with this seed, --faults deals these faults in this order, each for --lasts ms. The report goes to
 test/faults/report.md. Exit code 1 when a promise was broken.
 `
 const { values } = parseArgs({
@@ -25,6 +25,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '10' },
     mode: { type: 'string' },
     faults: { type: 'string' },
+    lasts: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -76,7 +77,8 @@ function planFor(seed: number, index: number, disk: boolean): RunPlan {
       if (known === undefined) throw new Error(`no fault "${name}" in the mode ${mode}: ${faultsOf(mode).join(', ')}`)
       return known
     })
-    return planOf(seed, mode, { ...long, faults: only.length }, { only })
+    const lasts = values.lasts === undefined ? {} : { leastMs: Number(values.lasts), mostMs: Number(values.lasts) }
+    return planOf(seed, mode, { ...long, ...lasts, faults: only.length }, { only })
   }
   const leaveOut: FaultName[] = disk ? [] : ['disk full']
   return planOf(seed, mode, long, { leaveOut })
