@@ -7,12 +7,21 @@ export interface Section {
   rows: ReadonlyArray<readonly string[]>
   aims: readonly Aim[]
   notes?: readonly string[]
+  /** Ratios that the gate watches: wide enough for another machine and the quick form. */
+  gates?: readonly Gate[]
 }
 
 export interface Aim {
   what: string
   figure: string
   met: boolean
+}
+
+export interface Gate {
+  what: string
+  ratio: number
+  least?: number
+  most?: number
 }
 
 export function textOf({ title, head, rows, aims, notes = [] }: Section): string {

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
+import pg from 'pg'
 import { freePort, startEmbeddedPostgres } from '../../src/platform/embedded/postgres.js'
 
 /** PostgreSQL and Redis of the benchmark's own, and a folder that goes with them. */
@@ -11,6 +12,7 @@ export interface Stores {
   databaseUrl: string
   redisUrl: string
   folder: string
+  postgresVersion(): Promise<string>
   stop(): Promise<void>
 }
 
@@ -22,11 +24,20 @@ export async function startStores(): Promise<Stores> {
     databaseUrl: postgres.url,
     redisUrl: redis.url,
     folder,
+    postgresVersion: () => versionOf(postgres.url),
     stop: async () => {
       await Promise.all([postgres.stop(), redis.stop()])
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+async function versionOf(url: string): Promise<string> {
+  const client = new pg.Client(url)
+  await client.connect()
+  const { rows } = await client.query<{ server_version: string }>('SHOW server_version')
+  await client.end()
+  return rows[0]?.server_version ?? 'unknown'
 }
 
 async function startRedis(dir: string) {
