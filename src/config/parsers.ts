@@ -173,14 +173,14 @@ function readNetwork(entry: string): Network | undefined {
   return bits >= shortest && bits <= longest ? { address, prefix: bits } : undefined
 }
 
-function splitList(value: string): string[] {
+export function splitList(value: string): string[] {
   return value
     .split(',')
     .map((entry) => entry.trim())
     .filter((entry) => entry !== '')
 }
 
-function refuse(ctx: z.RefinementCtx, message: string): never {
+export function refuse(ctx: z.RefinementCtx, message: string): never {
   ctx.addIssue({ code: 'custom', message })
   return z.NEVER
 }

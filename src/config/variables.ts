@@ -15,6 +15,7 @@ import {
   timeZone,
   url,
 } from './parsers.js'
+import { redisNodes } from './redis-nodes.js'
 
 /** One environment variable. `.env.example` and docs/environment.md are written from this table. */
 export interface Variable<T> {
@@ -131,6 +132,12 @@ export const variables = {
     fallback: '25000',
     about: 'Longest graceful stop, in ms: no new work at once, calls in flight finish and settle.',
   },
+  BGC_DRAIN_MS: {
+    parse: milliseconds(0, 300_000),
+    about:
+      'At SIGTERM the doors stay open for so long, in ms, while /readyz says 503 and nothing new is begun; part of BGC_STOP_TIMEOUT_MS. Not set: a fifth of that with Redis, and 0 without, where no other process could take over.',
+    example: '5000',
+  },
   BGC_AUTO_MIGRATE: { parse: flag, fallback: 'true', about: 'Apply migrations at start.' },
   DATABASE_URL: {
     parse: url('postgresql:', 'postgres:'),
@@ -142,8 +149,41 @@ export const variables = {
     parse: url('redis:', 'rediss:'),
     secret: true,
     about:
-      'Redis 7 or Valkey with maxmemory-policy noeviction. Not set: the queue runs on PostgreSQL, for one process.',
+      'Redis 7 or Valkey with maxmemory-policy noeviction. Without it, REDIS_CLUSTER_NODES and REDIS_SENTINELS the queue runs on PostgreSQL, for one process. docs/redis.md says more.',
     example: 'redis://127.0.0.1:6379',
+  },
+  REDIS_CLUSTER_NODES: {
+    parse: redisNodes,
+    about: 'Some nodes of a Redis Cluster, comma-separated, instead of REDIS_URL; they tell of the others.',
+    example: 'redis-1:6379,redis-2:6379,redis-3:6379',
+  },
+  REDIS_SENTINELS: {
+    parse: redisNodes,
+    about: 'The sentinels of a Redis with failover, comma-separated, instead of REDIS_URL; with REDIS_SENTINEL_NAME.',
+    example: 'sentinel-1:26379,sentinel-2:26379,sentinel-3:26379',
+  },
+  REDIS_SENTINEL_NAME: { parse: text, about: 'What the sentinels call the primary.', example: 'mymaster' },
+  REDIS_SENTINEL_PASSWORD: {
+    parse: text,
+    secret: true,
+    about: 'Password of the sentinels, where they want one.',
+    example: 'replace-me',
+  },
+  REDIS_USERNAME: {
+    parse: text,
+    about: 'User of a cluster, or of the Redis that sentinels watch. With REDIS_URL it is part of that.',
+    example: 'bgc',
+  },
+  REDIS_PASSWORD: {
+    parse: text,
+    secret: true,
+    about: 'Password that goes with it, or that all nodes share.',
+    example: 'replace-me',
+  },
+  REDIS_TLS: {
+    parse: flag,
+    about: 'Whether a cluster, or sentinels and what they watch, speak TLS. With REDIS_URL it is `rediss://`.',
+    example: 'true',
   },
   FEISHU_BASE_URL: {
     parse: baseUrl,

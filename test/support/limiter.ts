@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis'
+import type { Cluster, Redis } from 'ioredis'
 import type { Grant, Granted, KnownUse, Limiter, Lost, RateWindow, Terms } from '../../src/platform/limiter/limiter.js'
 import { memoryLimiter } from '../../src/platform/limiter/memory.js'
 import { redisLimiter } from '../../src/platform/limiter/redis.js'
@@ -34,15 +34,14 @@ export function memoryStore(): Store {
   }
 }
 
-export function redisStore(redis: Redis): Store {
+/** `flush` empties what `redis` leads to. */
+export function redisStore(redis: Redis | Cluster, flush = async () => void (await redis.flushall())): Store {
   const clock = { now: 1_000_000 }
   return {
     clock,
     process: (skewMs = 0) =>
       redisLimiter({ redis, now: () => clock.now + skewMs, storeClock: () => Math.floor(clock.now) }),
-    async lose() {
-      await redis.flushall()
-    },
+    lose: flush,
   }
 }
 

@@ -30,7 +30,7 @@ describe('a complete environment', () => {
       vendor: { adapter: 'http', timeoutMs: 10_000, pollMinMs: 30_000, pollMaxMs: 1_800_000, concurrency: 16 },
     })
     expect(config).not.toHaveProperty('databaseUrl')
-    expect(config).not.toHaveProperty('redisUrl')
+    expect(config).not.toHaveProperty('redis')
     expect(config).not.toHaveProperty('internalPort')
   })
 
@@ -113,7 +113,7 @@ describe('a secret in a file', () => {
     const files = { '/db': 'postgresql://db/bgc\n', '/redis': 'redis://redis' }
     expect(read({ DATABASE_URL_FILE: '/db', REDIS_URL_FILE: '/redis' }, files)).toMatchObject({
       databaseUrl: 'postgresql://db/bgc',
-      redisUrl: 'redis://redis',
+      redis: { kind: 'single', url: 'redis://redis' },
     })
   })
 

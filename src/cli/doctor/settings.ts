@@ -23,12 +23,12 @@ export function judgeSettings(config: Config): Found[] {
   return found.length > 0 ? found : ok(`${config.feishu.apps.length} app(s), adapter ${config.vendor.adapter}`)
 }
 
-function judgeRoles({ redisUrl, roles: mine }: Config): Found[] {
+function judgeRoles({ redis, roles: mine }: Config): Found[] {
   const missing = roles.filter((role) => !mine.includes(role))
-  if (redisUrl !== undefined || missing.length === 0) return []
+  if (redis !== undefined || missing.length === 0) return []
   return doubt(
-    `without REDIS_URL no other process can do what BGC_ROLES leaves out: ${missing.join(', ')}`,
-    'set REDIS_URL, or give this process every role',
+    `without Redis no other process can do what BGC_ROLES leaves out: ${missing.join(', ')}`,
+    'set REDIS_URL (docs/redis.md has the other ways), or give this process every role',
   )
 }
 

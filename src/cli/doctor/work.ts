@@ -1,3 +1,4 @@
+import { unattendedBuckets } from '../../flow/outbox/buckets.js'
 import { type Check, doubt, type Found, ok, wrong } from './check.js'
 
 const lateS = 600
@@ -9,6 +10,7 @@ interface Stuck {
   orders_failed: number
   polls_late: number
   tasks_late: number
+  unattended: number
 }
 
 /** What waits for a person, and what nobody works on. */
@@ -22,7 +24,8 @@ export const workCheck: Check = {
          (SELECT count(*)::int FROM deliveries WHERE state = 'dead') AS dead,
          (SELECT count(*)::int FROM orders WHERE state = 'failed') AS orders_failed,
          (SELECT count(*)::int FROM poll_schedule WHERE due_at < ${late}) AS polls_late,
-         (SELECT count(*)::int FROM vendor_tasks WHERE due_at < ${late}) AS tasks_late`,
+         (SELECT count(*)::int FROM vendor_tasks WHERE due_at < ${late}) AS tasks_late,
+         (SELECT count(*)::int FROM (${unattendedBuckets}) unattended WHERE since < ${late}) AS unattended`,
     )
     const [stuck] = rows
     const found = stuck === undefined ? [] : judge(stuck)
@@ -32,9 +35,9 @@ export const workCheck: Check = {
 
 function judge(stuck: Stuck): Found[] {
   const waiting = (count: number, what: string, remedy: string) => (count > 0 ? doubt(`${count} ${what}`, remedy) : [])
-  const idle = (count: number, what: string) =>
+  const idle = (count: number, what: string, role: 'poller' | 'sync' = 'poller') =>
     count > 0
-      ? wrong(`${count} ${what} for ten minutes and more`, 'check that a process with the role poller runs')
+      ? wrong(`${count} ${what} for ten minutes and more`, `check that a process with the role ${role} runs`)
       : []
   return [
     ...waiting(
@@ -51,5 +54,6 @@ function judge(stuck: Stuck): Found[] {
     ...idle(stuck.events_late, 'events wait'),
     ...idle(stuck.polls_late, 'polls are late'),
     ...idle(stuck.tasks_late, 'calls to the vendor wait'),
+    ...idle(stuck.unattended, 'methods of tenants have calls to Feishu that nobody makes', 'sync'),
   ]
 }

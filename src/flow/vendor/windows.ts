@@ -37,6 +37,8 @@ export interface VendorWindowsOptions {
   timeoutMs: number
   /** No other process calls the vendor. */
   alone: boolean
+  /** This process' monotonic ms. */
+  now?: () => number
 }
 
 const mostRebuilds = 5
@@ -51,7 +53,7 @@ export function createVendorWindows(options: VendorWindowsOptions): VendorWindow
   const { limiter, log, timeoutMs } = options
   const bucket = `vendor/${options.host}`
   const origin = randomBytes(6).toString('base64url')
-  const epochs = createEpochs(options.database, options.host)
+  const epochs = createEpochs(options.database, options.host, options.now ?? (() => performance.now()))
   let calls = 0
 
   const takeOrRebuild = async (urgency: Urgency) => {
@@ -116,10 +118,17 @@ function usesBefore({ windows, timeoutMs, alone }: VendorWindowsOptions, epoch: 
   return names.map((name) => (alone ? { name, answeredMsAgo: 0 } : { name, arrivesWithinMs: timeoutMs + slackMs }))
 }
 
+/**
+ * An epoch is read again when it is so old. While two primaries of Redis are taken for one, as in a failover that the old
+ * one has not heard of, others may have rebuilt the bucket at the new one. That counts as full for as long as a call and
+ * `slackMs`, which is longer than what was granted at the old one within this time can take to arrive.
+ */
+const epochMs = 2000
+
 /** The limiter's epoch is a row: whoever finds another one than the limiter's knows that its state was lost. */
-function createEpochs({ pool }: Database, host: string) {
+function createEpochs({ pool }: Database, host: string, now: () => number) {
   const key = ['', '', `vendor ${host}`]
-  let known: string | undefined
+  let known: { epoch: string; askedAt: number } | undefined
   const read = async (): Promise<string> => {
     const text = 'SELECT epoch FROM buckets WHERE app_id = $1 AND tenant_key = $2 AND api = $3'
     const { rows } = await pool.query<{ epoch: string }>(text, key)
@@ -130,17 +139,19 @@ function createEpochs({ pool }: Database, host: string) {
   }
   return {
     current: async () => {
-      known ??= await read()
-      return known
+      const askedAt = now()
+      if (known === undefined || askedAt - known.askedAt > epochMs) known = { epoch: await read(), askedAt }
+      return known.epoch
     },
     /** `null`: another process gave a new one first. */
     renew: async (from: string): Promise<string | null> => {
+      const askedAt = now()
       const fresh = randomBytes(9).toString('base64url')
       const renewed = await pool.query(
         'UPDATE buckets SET epoch = $5 WHERE app_id = $1 AND tenant_key = $2 AND api = $3 AND epoch = $4',
         [...key, from, fresh],
       )
-      known = renewed.rowCount === 1 ? fresh : await read()
+      known = { epoch: renewed.rowCount === 1 ? fresh : await read(), askedAt }
       return renewed.rowCount === 1 ? fresh : null
     },
   }

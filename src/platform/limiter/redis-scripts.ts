@@ -13,6 +13,7 @@ import type { Cluster, Redis } from 'ioredis'
  * They are read inside the script, because a client that remembers them per connection can have its command resent on
  * the next one. That costs 3 µs; https://redis.io/docs/latest/commands/info/ has the fields.
  * The first replica that joins a server changes its master_replid too, which costs a rebuild and nothing else.
+ * docs/decisions/0012-*.md goes through failovers, clusters and two primaries at once.
  *
  * The bucket's clock stands still when the server's steps back: else the uses would seem to lie in the future until it
  * has caught up. A step forward cannot be told from time that passed.
@@ -20,7 +21,9 @@ import type { Cluster, Redis } from 'ioredis'
 const begin = `
 local state, uses, idle = KEYS[1], KEYS[2], tonumber(ARGV[2])
 local info = redis.call('INFO', 'server', 'replication')
-local life = string.match(info, 'run_id:(%w+)') .. '.' .. string.match(info, 'master_replid:(%w+)')
+local run, replid = string.match(info, 'run_id:(%w+)'), string.match(info, 'master_replid:(%w+)')
+if not run or not replid then return redis.error_reply('ERR scripts are not told run_id and master_replid here') end
+local life = run .. '.' .. replid
 if redis.call('HGET', state, 'life') ~= life then
   redis.call('DEL', state, uses)
   redis.call('HSET', state, 'life', life)

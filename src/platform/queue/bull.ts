@@ -1,13 +1,16 @@
-import { Queue, Worker } from 'bullmq'
-import type { Redis } from 'ioredis'
+import { createRequire } from 'node:module'
+import type * as BullMq from 'bullmq'
 import type { Logger } from '../logger.js'
 import { createLocalHints, type Hints, type Topic } from './hints.js'
-import { connectRedis } from './redis.js'
+import { connectRedis, type RedisClient, type RedisPlace } from './redis.js'
+
+/** `require`, since an `import` of this package's many small modules takes twice the time. */
+const { Queue, Worker } = createRequire(import.meta.url)('bullmq') as typeof BullMq
 
 export interface BullHintsOptions {
-  redisUrl: string
+  redis: RedisPlace
   log: Logger
-  /** Keeps services apart that share one Redis. */
+  /** Keeps services apart that share one Redis. The braces put all keys into one slot of a cluster. */
   prefix?: string
 }
 
@@ -17,14 +20,14 @@ export interface BullHintsOptions {
  * A job ends at once and its lock is short, since after a `kill -9` a hint of the same key is swallowed until the
  * lost job counts as stalled.
  */
-export function createBullHints({ redisUrl, log, prefix = '{bgc}' }: BullHintsOptions): Hints {
+export function createBullHints({ redis, log, prefix = '{bgc}' }: BullHintsOptions): Hints {
   const local = createLocalHints()
   const listening = new Set<Topic>()
   const senders = new Map<Topic, Sender>()
-  const workers: Worker[] = []
+  const workers: BullMq.Worker[] = []
   // A lost hint costs a scan interval, so sending must never wait for Redis.
-  const producer = connectRedis(redisUrl, log, 'commands')
-  const consumer = connectRedis(redisUrl, log, 'blocking')
+  const producer = connectRedis(redis, log, 'commands')
+  const consumer = connectRedis(redis, log, 'blocking')
   const senderOf = (topic: Topic) => {
     const sender = senders.get(topic) ?? createSender(topic, producer, prefix, log)
     senders.set(topic, sender)
@@ -54,7 +57,7 @@ interface Sender {
   close(): Promise<void>
 }
 
-function createSender(topic: Topic, connection: Redis, prefix: string, log: Logger): Sender {
+function createSender(topic: Topic, connection: RedisClient, prefix: string, log: Logger): Sender {
   const queue = new Queue(topic, { connection, prefix, skipWaitingForReady: true, skipVersionCheck: true })
   queue.on('error', (failure) =>
     log.debug({ event: 'hint.queue_error', topic, err: failure }, 'the hint queue has an error'),
@@ -89,17 +92,18 @@ function createSender(topic: Topic, connection: Redis, prefix: string, log: Logg
 
 function createWorker(
   topic: Topic,
-  connection: Redis,
+  connection: RedisClient,
   prefix: string,
   log: Logger,
   wake: (key: string) => void,
-): Worker {
+): BullMq.Worker {
   const worker = new Worker<{ key: string }>(topic, async (job) => wake(job.data.key), {
     connection,
     prefix,
     concurrency: 50,
     lockDuration: 10_000,
     stalledInterval: 5000,
+    runRetryDelay: 1000,
     skipVersionCheck: true,
   })
   worker.on('error', (failure) =>
