@@ -18,8 +18,10 @@ export async function serve(): Promise<number> {
   const app = await startOrComplain(config, log, stopped)
   if (app === null) return exitCodes.failure
   const reason = await Promise.race([stopped, app.failed])
-  log.info({ event: 'app.stopping', reason }, 'stopping')
-  const clean = await stopWithin(() => app.stop(), config.stopTimeoutMs, log)
+  // Others are led elsewhere by whoever sends SIGTERM; at a terminal, and after another took over, nobody is.
+  const drainMs = reason === 'SIGTERM' ? config.drainMs : 0
+  log.info({ event: 'app.stopping', reason, drain_ms: drainMs }, 'stopping')
+  const clean = await stopWithin(() => app.stop(drainMs), config.stopTimeoutMs, log)
   await tracing?.stop()
   log.info({ event: 'app.stopped', clean }, 'stopped')
   return clean && reason.startsWith('SIG') ? exitCodes.ok : exitCodes.failure

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { AddressInfo } from 'node:net'
 import type { Started } from '../platform/lifetime.js'
 import type { Logger } from '../platform/logger.js'
-import { boundConnections } from './connections.js'
+import { boundConnections, type Connections } from './connections.js'
 
 export interface Listening extends Started {
   port: number
@@ -16,32 +16,44 @@ export interface Limits {
   requestWithinMs: number
   /** And so is who neither sends nor reads. Longer than FEISHU_TIMEOUT_MS can be: some answers wait for Feishu. */
   silentForMs: number
+  /** At a stop, a request that was begun may come to its end for so long. */
+  begunWithinMs: number
 }
 
-const usual: Limits = { connections: 5000, headersWithinMs: 10_000, requestWithinMs: 30_000, silentForMs: 150_000 }
+const usual: Limits = {
+  connections: 5000,
+  headersWithinMs: 10_000,
+  requestWithinMs: 30_000,
+  silentForMs: 150_000,
+  begunWithinMs: 2000,
+}
 
+/** `leaving`: from then on each answer ends its connection. The listener itself closes at `stop`. */
 export async function listen(
   handler: RequestListener,
   host: string,
   port: number,
-  isStopping: () => boolean,
+  leaving: AbortSignal,
   limits: Partial<Limits> = {},
 ): Promise<Listening> {
-  const { connections, headersWithinMs, requestWithinMs, silentForMs } = { ...usual, ...limits }
+  const { connections, headersWithinMs, requestWithinMs, silentForMs, begunWithinMs } = { ...usual, ...limits }
+  let stopped: Promise<void> | undefined
   const server = createServer(
     {
       headersTimeout: headersWithinMs,
       requestTimeout: requestWithinMs,
+      // Longer than the 60 s after which most proxies close an idle connection themselves.
       keepAliveTimeout: 65_000,
       connectionsCheckingInterval: 2000,
     },
     (request, response) => {
-      if (isStopping()) response.setHeader('Connection', 'close')
+      if (leaving.aborted || stopped) response.setHeader('Connection', 'close')
       handler(request, response)
     },
   )
   server.setTimeout(silentForMs)
-  boundConnections(server, connections)
+  const open = boundConnections(server, connections)
+  leaving.addEventListener('abort', open.announceEnd, { once: true })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, () => {
@@ -49,21 +61,24 @@ export async function listen(
       resolve()
     })
   })
-  let stopped: Promise<void> | undefined
   return {
     port: (server.address() as AddressInfo).port,
     stop: () => {
-      stopped ??= close(server)
+      stopped ??= close(server, open, begunWithinMs)
       return stopped
     },
   }
 }
 
-function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve())
-    server.closeIdleConnections()
-  })
+/** Answers under way go on. Node ends connections that wait for another request, not those that never sent a whole one. */
+async function close(server: Server, open: Connections, begunWithinMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  open.announceEnd()
+  open.endAfterAnswer()
+  open.endSilent()
+  const clock = setInterval(open.endUnasked, begunWithinMs)
+  await closed
+  clearInterval(clock)
 }
 
 export interface Doors {

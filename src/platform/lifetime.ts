@@ -5,11 +5,17 @@ export interface Started {
 
 /**
  * Starts parts in order and stops them in reverse; a part that fails to start stops those before it, and one that comes
- * up while all is being stopped is stopped as well.
+ * up while all is being stopped is stopped as well. `at once`: parts that do not need one another are all told to stop
+ * before any has ended, so that none begins something new while another's calls come to their end.
  */
 export class Lifetime implements Started {
+  readonly #stops: 'in reverse' | 'at once'
   readonly #parts: Started[] = []
   #stopping: Promise<void> | undefined
+
+  constructor(stops: 'in reverse' | 'at once' = 'in reverse') {
+    this.#stops = stops
+  }
 
   add<T extends Started>(part: T): T {
     this.#parts.push(part)
@@ -34,14 +40,25 @@ export class Lifetime implements Started {
   }
 
   async #stopAll(): Promise<void> {
-    const failures: unknown[] = []
-    for (const part of this.#parts.toReversed()) {
-      try {
-        await part.stop()
-      } catch (failure) {
-        failures.push(failure)
-      }
-    }
+    const failures =
+      this.#stops === 'at once' ? await failuresAtOnce(this.#parts) : await failuresInReverse(this.#parts)
     if (failures.length > 0) throw new AggregateError(failures, 'not everything stopped cleanly')
   }
+}
+
+async function failuresInReverse(parts: readonly Started[]): Promise<unknown[]> {
+  const failures: unknown[] = []
+  for (const part of parts.toReversed()) {
+    try {
+      await part.stop()
+    } catch (failure) {
+      failures.push(failure)
+    }
+  }
+  return failures
+}
+
+async function failuresAtOnce(parts: readonly Started[]): Promise<unknown[]> {
+  const ends = await Promise.allSettled(parts.map((part) => part.stop()))
+  return ends.filter((end) => end.status === 'rejected').map((end): unknown => end.reason)
 }

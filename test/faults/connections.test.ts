@@ -19,13 +19,7 @@ const ask = Buffer.from(head('/', [['Connection', 'close']], 'GET'))
 const large = Buffer.alloc(32 * 1024 * 1024)
 
 function open(limits: Partial<Limits>, answer: (response: ServerResponse) => void): Promise<Listening> {
-  return listen(
-    (_request, response) => answer(response),
-    '127.0.0.1',
-    0,
-    () => false,
-    limits,
-  )
+  return listen((_request, response) => answer(response), '127.0.0.1', 0, new AbortController().signal, limits)
 }
 
 /** Asks, and never reads. */

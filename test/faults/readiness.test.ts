@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createHealth } from '../../src/operate/health.js'
+import { Presence } from '../../src/operate/presence.js'
 import { MIGRATIONS } from '../../src/platform/database/migrate.js'
 import { type Ground, layGround } from '../support/room.js'
 
@@ -21,8 +22,9 @@ test('nobody keeps the database busy by asking whether the process is ready', as
       return typeof value === 'function' ? value.bind(target) : value
     },
   })
-  let stopping = false
-  const ready = createHealth({ database: { pool }, needsRedis: false, isStopping: () => stopping })
+  const presence = new Presence()
+  presence.arrive()
+  const ready = createHealth({ database: { pool }, needsRedis: false, presence })
   const answers = await Promise.all(Array.from({ length: 500 }, ready))
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set(['ok']))
   const once = asked
@@ -31,7 +33,7 @@ test('nobody keeps the database busy by asking whether the process is ready', as
   await ready()
   expect(asked).toBe(2 * once)
   const under = ready()
-  stopping = true
+  presence.leave(0)
   expect((await ready()).status).toBe('unavailable')
   expect((await under).status).toBe('ok')
 })
