@@ -92,7 +92,7 @@ const listAccounts = route({
     }
     const orderBy: Prisma.AccountOrderByWithRelationInput[] = [{ createdAt: 'desc' }, { accountId: 'asc' }]
     const find = { where, orderBy, select: columns, take: query.limit + 1 }
-    const { rows, last } = cut(await database.prisma.account.findMany(find), query.limit)
+    const { rows, last } = cut(await (await database.prisma()).account.findMany(find), query.limit)
     return page(rows.map(show), last && [last.createdAt.getTime(), last.accountId])
   },
 })
@@ -180,7 +180,7 @@ const bindAccount = route({
 })
 
 async function read({ database }: Parts, accountId: string): Promise<Answer<z.output<typeof wholeAccount>>> {
-  const row = await database.prisma.account.findUnique({ where: { accountId }, select: columns })
+  const row = await (await database.prisma()).account.findUnique({ where: { accountId }, select: columns })
   return row === null ? unknownId : ok({ ...show(row), ...given('catalog', await showCatalog(database, accountId)) })
 }
 

@@ -1,16 +1,12 @@
 import type { RequestListener } from 'node:http'
 import express, { type ErrorRequestHandler, type RequestHandler } from 'express'
 import type { Parts } from '../../app.js'
-import { createConsole } from '../console/app.js'
-import { createDocs } from '../docs/routes.js'
 import type { Readiness } from '../health.js'
-import { countRequests } from '../request-metrics.js'
-import { createDispatch, type DispatchLimits } from './dispatch.js'
+import type { DispatchLimits } from './dispatch.js'
 import { problemOfFailure } from './failures.js'
 import { notAllowed } from './find-route.js'
 import { problem } from './problems.js'
 import { sendProblem } from './reply.js'
-import { routes } from './routes.js'
 
 export interface ApiOptions extends Parts, DispatchLimits {
   ready: () => Promise<Readiness>
@@ -24,7 +20,7 @@ export interface ApiOptions extends Parts, DispatchLimits {
 }
 
 /** Everything on HTTP but the webhook. */
-export function createApi(options: ApiOptions): RequestListener {
+export async function createApi(options: ApiOptions): Promise<RequestListener> {
   const { ready, metricsHere, metrics, operators, log, countBacklog, reports } = options
   const app = express()
   app.disable('x-powered-by')
@@ -45,9 +41,9 @@ export function createApi(options: ApiOptions): RequestListener {
   }
   app.all(metricsHere ? ['/healthz', '/readyz', '/metrics'] : ['/healthz', '/readyz'], refuseMethod)
   if (operators) {
-    app.use(createDocs())
-    app.use('/console', createConsole(options))
-    app.use('/v1', countRequests(metrics), createDispatch(options, routes, options))
+    // Half of the code of the service, which a process that only works does without.
+    const { createOperators } = await import('./operators.js')
+    app.use(createOperators(options))
   }
   if (reports !== undefined) app.use('/reports', reports)
   app.use(refusePath)

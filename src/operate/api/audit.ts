@@ -65,7 +65,7 @@ const listAudit = route({
       ...olderThan(query.cursor),
     }
     const find = { where, ...newestFirst(query.limit) }
-    return pageById(await database.prisma.auditEntry.findMany(find), query.limit, show)
+    return pageById(await (await database.prisma()).auditEntry.findMany(find), query.limit, show)
   },
 })
 

@@ -37,7 +37,7 @@ const listDeliveries = route({
       ...olderThan(query.cursor),
     }
     const find = { where, select: deliveryColumns, ...newestFirst(query.limit) }
-    const { rows, last } = cut(await parts.database.prisma.delivery.findMany(find), query.limit)
+    const { rows, last } = cut(await (await parts.database.prisma()).delivery.findMany(find), query.limit)
     return page(await showDeliveries(parts, rows), last && [String(last.id)])
   },
 })
@@ -58,7 +58,7 @@ const readDelivery = route({
     const { params, query, key } = request
     const forbidden = query.reveal ? missingScope(key, ['reveal']) : undefined
     if (forbidden) return forbidden
-    const row = await parts.database.prisma.delivery.findUnique({ where: params, select: deliveryColumns })
+    const row = await (await parts.database.prisma()).delivery.findUnique({ where: params, select: deliveryColumns })
     if (row === null) return unknownId
     if (query.reveal) {
       const told = { action: 'deliveries.reveal', subject: `delivery:${row.id}`, outcome: 'done' } as const

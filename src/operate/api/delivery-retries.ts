@@ -27,7 +27,7 @@ const retry = route({
   run: async (parts, { params: { id } }, write) => {
     const revived = await revive(parts, String(id), write)
     if (revived.kind === 'problem') return revived
-    const row = await parts.database.prisma.delivery.findUnique({ where: { id }, select: deliveryColumns })
+    const row = await (await parts.database.prisma()).delivery.findUnique({ where: { id }, select: deliveryColumns })
     const [shown] = row === null ? [] : await showDeliveries(parts, [row])
     return okOrUnknown(shown ?? null)
   },

@@ -116,14 +116,14 @@ export async function showDeliveries(parts: Parts, rows: readonly Row[], reveal 
 async function agreementIds({ database }: Parts, rows: readonly Row[]): Promise<ReadonlyMap<bigint, string>> {
   const ids = rows.filter((row) => row.api === 'tripartite_agreements.create').map((row) => row.id)
   if (ids.length === 0) return new Map()
-  const found = await database.prisma.agreementCreation.findMany({ where: { deliveryId: { in: ids } } })
+  const found = await (await database.prisma()).agreementCreation.findMany({ where: { deliveryId: { in: ids } } })
   return new Map(found.map(({ deliveryId, agreementId }) => [deliveryId, agreementId]))
 }
 
 async function openHolds({ database }: Parts, rows: readonly Row[]): Promise<HoldRow[]> {
   const waiting = rows.filter((row) => row.state === 'pending')
   if (waiting.length === 0) return []
-  return database.prisma.hold.findMany({
+  return (await database.prisma()).hold.findMany({
     where: {
       releasedAt: null,
       appId: { in: [...new Set(waiting.map((row) => row.appId))] },
@@ -151,7 +151,7 @@ type DataKeys = ReadonlyMap<string, Uint8Array | null>
 async function dataKeys({ database }: Parts, rows: readonly Row[]): Promise<DataKeys> {
   const ids = [...new Set(rows.flatMap((row) => row.backgroundCheckId ?? []))]
   if (ids.length === 0) return new Map()
-  const orders = await database.prisma.order.findMany({
+  const orders = await (await database.prisma()).order.findMany({
     where: { backgroundCheckId: { in: ids } },
     select: { backgroundCheckId: true, dataKey: true },
   })

@@ -86,7 +86,7 @@ const listEvents = route({
       ...olderThan(query.cursor),
     }
     const find = { where, select: columns, ...newestFirst(query.limit) }
-    return pageById(await database.prisma.event.findMany(find), query.limit, show)
+    return pageById(await (await database.prisma()).event.findMany(find), query.limit, show)
   },
 })
 
@@ -118,7 +118,7 @@ function judge(retried: Retried) {
 }
 
 async function readEvent({ database }: Parts, id: bigint) {
-  const row = await database.prisma.event.findUnique({ where: { id }, select: columns })
+  const row = await (await database.prisma()).event.findUnique({ where: { id }, select: columns })
   return okOrUnknown(row && show(row))
 }
 

@@ -72,7 +72,7 @@ const listFindings = route({
       ...olderThan(query.cursor),
     }
     const find = { where, ...newestFirst(query.limit) }
-    return pageById(await database.prisma.finding.findMany(find), query.limit, show)
+    return pageById(await (await database.prisma()).finding.findMany(find), query.limit, show)
   },
 })
 
@@ -92,7 +92,7 @@ const dismiss = route({
   run: async ({ database }, { params }, write) => {
     const dismissed = await write((sql) => dismissFinding(sql, params.id), judge)
     if (dismissed.kind === 'problem') return dismissed
-    const row = await database.prisma.finding.findUnique({ where: params })
+    const row = await (await database.prisma()).finding.findUnique({ where: params })
     return okOrUnknown(row && show(row))
   },
 })

@@ -58,7 +58,7 @@ const listHolds = route({
       ...olderThan(query.cursor),
     }
     const find = { where, ...newestFirst(query.limit) }
-    return pageById(await database.prisma.hold.findMany(find), query.limit, show)
+    return pageById(await (await database.prisma()).hold.findMany(find), query.limit, show)
   },
 })
 
@@ -79,7 +79,7 @@ const releaseHold = route({
     const released = await write((sql) => releaseKnown(sql, params.id), judge)
     if (released.kind === 'problem') return released
     wakePumps(hints, released.result)
-    const row = await database.prisma.hold.findUnique({ where: params })
+    const row = await (await database.prisma()).hold.findUnique({ where: params })
     return okOrUnknown(row && show(row))
   },
 })

@@ -48,7 +48,7 @@ const search = route({
     }
     const orderBy: Prisma.OrderOrderByWithRelationInput[] = [{ createdAt: 'desc' }, { backgroundCheckId: 'asc' }]
     const find = { where, orderBy, select: orderColumns, take: query.limit + 1 }
-    const { rows, last } = cut(await database.prisma.order.findMany(find), query.limit)
+    const { rows, last } = cut(await (await database.prisma()).order.findMany(find), query.limit)
     return page(await showOrders(parts, rows), last && [last.createdAt.getTime(), last.backgroundCheckId])
   },
 })

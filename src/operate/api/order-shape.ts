@@ -47,6 +47,7 @@ export const order = z
     created_at: time,
     updated_at: time,
     erased_at: time.optional().meta({ description: 'When everything personal was erased' }),
+    archived_at: time.optional().meta({ description: 'When it was moved into the archive: it can only be read' }),
   })
   .meta({ id: 'Order', description: 'A background check, as this service knows it' })
 
@@ -67,7 +68,7 @@ type Row = Prisma.OrderGetPayload<{ select: typeof orderColumns }>
 
 /** The orders of one answer, with one query more however many there are. */
 export async function showOrders({ database }: Parts, rows: readonly Row[]): Promise<Order[]> {
-  const polls = await database.prisma.pollSchedule.findMany({
+  const polls = await (await database.prisma()).pollSchedule.findMany({
     where: { backgroundCheckId: { in: rows.map((row) => row.backgroundCheckId) } },
     select: { backgroundCheckId: true, dueAt: true },
   })
@@ -90,7 +91,7 @@ export async function showOrders({ database }: Parts, rows: readonly Row[]): Pro
 }
 
 export async function showOrder(parts: Parts, backgroundCheckId: string): Promise<Order | null> {
-  const { prisma } = parts.database
+  const prisma = await parts.database.prisma()
   const row = await prisma.order.findUnique({ where: { backgroundCheckId }, select: orderColumns })
   return row === null ? null : ((await showOrders(parts, [row]))[0] ?? null)
 }
@@ -100,7 +101,7 @@ export async function showWholeOrder(
   parts: Parts,
   backgroundCheckId: string,
 ): Promise<z.output<typeof wholeOrder> | null> {
-  const { prisma } = parts.database
+  const prisma = await parts.database.prisma()
   const order = await showOrder(parts, backgroundCheckId)
   if (order === null) return null
   const [timeline, deliveries] = await Promise.all([

@@ -4,6 +4,7 @@ import { type Again, resultAgain, type Wanted, wantAgain } from '../../flow/orde
 import { cancelByOperator, type Stopped } from '../../flow/orders/cancel-by-operator.js'
 import { type PlacedAgain, placeAgain } from '../../flow/orders/place-again.js'
 import { wakePumps } from '../../flow/to-feishu/wake-pumps.js'
+import { unlessArchived } from './archived-order.js'
 import type { Write } from './audited.js'
 import { ofOrder, ofStage } from './looks.js'
 import { type Order, order, showOrder } from './order-shape.js'
@@ -25,10 +26,10 @@ const retryOrder = route({
   query: none,
   body: noBody,
   answer: order,
-  problems: ['not-found', 'order-not-failed', 'order-being-stopped', 'erased'],
+  problems: ['not-found', 'order-not-failed', 'order-being-stopped', 'erased', 'archived'],
   audit: ofOrder,
   run: async (parts, { params: { background_check_id: id } }, write) => {
-    const again = await write((sql) => placeAgain(sql, id), judgePlacing)
+    const again = await write(...unlessArchived(id, (sql) => placeAgain(sql, id), judgePlacing))
     if (again.kind === 'problem') return again
     parts.hints.send('vendor')
     return shown(parts, id)
@@ -71,11 +72,13 @@ const cancelOrder = route({
   query: none,
   body: z.strictObject({ stage_name: stageName.optional(), reason: reason.optional() }).optional(),
   answer: order,
-  problems: ['not-found', 'order-ended', 'erased'],
+  problems: ['not-found', 'order-ended', 'erased', 'archived'],
   audit: ofOrder,
   run: async (parts, { params: { background_check_id: id }, body }, write) => {
     const words = { stageName: body?.stage_name, reason: body?.reason }
-    const stopped = await write((sql) => cancelByOperator(sql, parts.sealer, id, words), judgeStop)
+    const stopped = await write(
+      ...unlessArchived(id, (sql) => cancelByOperator(sql, parts.sealer, id, words), judgeStop),
+    )
     if (stopped.kind === 'problem') return stopped
     if (stopped.result.kind === 'stopped') {
       parts.hints.send('vendor')
@@ -100,7 +103,7 @@ const resendResult = route({
   query: none,
   body: noBody,
   answer: order,
-  problems: ['not-found', 'not-resendable', 'order-ended', 'erased'],
+  problems: ['not-found', 'not-resendable', 'order-ended', 'erased', 'archived'],
   audit: ofOrder,
   run: (parts, { params: { background_check_id: id } }, write) => resend(parts, resultAgain(id), write),
 })
@@ -116,17 +119,18 @@ const resendStage = route({
   query: none,
   body: noBody,
   answer: order,
-  problems: ['not-found', 'not-resendable', 'order-ended', 'erased'],
+  problems: ['not-found', 'not-resendable', 'order-ended', 'erased', 'archived'],
   audit: ofStage,
   run: (parts, { params: { background_check_id: backgroundCheckId, stage_id: stageId } }, write) =>
     resend(parts, { backgroundCheckId, stageId }, write),
 })
 
 async function resend(parts: Parts, again: Again, write: Write): Promise<Answer<Order>> {
-  const wanted = await write((sql) => wantAgain(sql, parts.sealer, again), judgeResend)
+  const { backgroundCheckId: id } = again
+  const wanted = await write(...unlessArchived(id, (sql) => wantAgain(sql, parts.sealer, again), judgeResend))
   if (wanted.kind === 'problem') return wanted
   parts.hints.send('vendor')
-  return shown(parts, again.backgroundCheckId)
+  return shown(parts, id)
 }
 
 function judgeResend(wanted: Wanted) {

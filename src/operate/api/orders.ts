@@ -2,11 +2,12 @@ import { z } from 'zod'
 import { pollNow } from '../../flow/orders/nudge.js'
 import type { Sql } from '../../platform/database/database.js'
 import type { Prisma } from '../../platform/database/generated/client.js'
+import { answerArchived, findArchived, unlessArchived } from './archived-order.js'
 import { behind, cut, limit, listOf, page, timeCursor } from './lists.js'
 import { ofOrder } from './looks.js'
 import { order, orderColumns, orderStates, showOrder, showOrders, showWholeOrder, wholeOrder } from './order-shape.js'
 import { problem } from './problems.js'
-import { noBody, none, okOrUnknown, type Route, route, unknownId } from './route.js'
+import { noBody, none, ok, okOrUnknown, type Route, route, unknownId } from './route.js'
 import { given } from './shapes.js'
 import { feishuId, oneOf, text } from './values.js'
 
@@ -37,19 +38,29 @@ const listOrders = route({
       ...given('state', query.state),
       ...given('accountId', query.account_id),
       ...given('tenantKey', query.tenant_key),
-      ...(query.attention !== undefined && { attention: flagged(query.attention) }),
-      AND: [beginsWith(query.q), behind(query.cursor, 'backgroundCheckId')],
+      AND: [flagged(query.attention), beginsWith(query.q), behind(query.cursor, 'backgroundCheckId')],
     }
     const orderBy: Prisma.OrderOrderByWithRelationInput[] = [{ createdAt: 'desc' }, { backgroundCheckId: 'asc' }]
     const find = { where, orderBy, select: orderColumns, take: query.limit + 1 }
-    const { rows, last } = cut(await parts.database.prisma.order.findMany(find), query.limit)
+    const { rows, last } = cut(await (await parts.database.prisma()).order.findMany(find), query.limit)
+    if (rows.length === 0 && isWhole(query)) return page(await findArchived(parts, query.q), undefined)
     return page(await showOrders(parts, rows), last && [last.createdAt.getTime(), last.backgroundCheckId])
   },
 })
 
-function flagged(attention: string): Prisma.StringNullableListFilter {
-  if (attention === 'true' || attention === 'false') return { isEmpty: attention === 'false' }
-  return { has: attention }
+/** The archive is looked into for one id, and not listed: `q` alone, and whole. */
+function isWhole(query: { q?: string | undefined }): query is { q: string } {
+  const { q, ...others } = query
+  const alone = Object.entries(others).every(([name, value]) => name === 'limit' || value === undefined)
+  return alone && feishuId.safeParse(q).success
+}
+
+/** The index of flagged orders is found by its own condition. */
+function flagged(attention: string | undefined): Prisma.OrderWhereInput {
+  if (attention === undefined) return {}
+  if (attention === 'false') return { attention: { isEmpty: true } }
+  const any = { attention: { isEmpty: false } }
+  return attention === 'true' ? any : { AND: [any, { attention: { has: attention } }] }
 }
 
 /** Prisma leaves the wildcards of LIKE in what it is given. */
@@ -71,7 +82,10 @@ const readOrder = route({
   body: noBody,
   answer: wholeOrder,
   problems: ['not-found'],
-  run: async (parts, { params: { background_check_id: id } }) => okOrUnknown(await showWholeOrder(parts, id)),
+  run: async (parts, { params: { background_check_id: id } }) => {
+    const living = await showWholeOrder(parts, id)
+    return living === null ? answerArchived(parts, id) : ok(living)
+  },
 })
 
 const pollOrder = route({
@@ -85,10 +99,10 @@ const pollOrder = route({
   query: none,
   body: noBody,
   answer: order,
-  problems: ['not-found', 'order-not-polled'],
+  problems: ['not-found', 'order-not-polled', 'archived'],
   audit: ofOrder,
   run: async (parts, { params: { background_check_id: id } }, write) => {
-    const polled = await write((sql) => pollKnown(sql, id), judgePoll)
+    const polled = await write(...unlessArchived(id, (sql) => pollKnown(sql, id), judgePoll))
     if (polled.kind === 'problem') return polled
     parts.hints.send('poll')
     return okOrUnknown(await showOrder(parts, id))

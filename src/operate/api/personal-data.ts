@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type Erased, eraseOrder } from '../../flow/personal-data/erase.js'
 import { exportOrder, type PersonalData } from '../../flow/personal-data/export.js'
 import type { Person } from '../../flow/vendor/adapter.js'
+import { findArchived } from './archived-order.js'
 import { by } from './audited.js'
 import { order, showOrder } from './order-shape.js'
 import { type Problem, problem } from './problems.js'
@@ -128,7 +129,10 @@ const eraseOne = route({
     const { background_check_id: id } = request.params
     const how = { force: request.query.force ?? false, who: by(request) }
     const erased = await parts.database.transaction((sql) => eraseOrder(sql, id, how))
-    return refusalOf(erased) ?? okOrUnknown(await showOrder(parts, id))
+    const refusal = refusalOf(erased)
+    if (refusal !== null) return refusal
+    const [archived = null] = await findArchived(parts, id)
+    return okOrUnknown((await showOrder(parts, id)) ?? archived)
   },
 })
 

@@ -27,6 +27,7 @@ export const problems = {
   'idempotency-key-in-use': { status: 409, title: 'The first request with this Idempotency-Key is not answered yet' },
   'answer-lost': { status: 409, title: 'The first request with this Idempotency-Key took effect, its answer was lost' },
   erased: { status: 409, title: 'The data that this needs was erased' },
+  archived: { status: 409, title: 'The order is in the archive' },
   'payload-too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': { status: 415, title: 'The body is not plain JSON' },
   'catalog-refused': { status: 422, title: 'Feishu would not take this' },

@@ -89,7 +89,7 @@ const listSweeps = route({
       ...olderThan(query.cursor),
     }
     const find = { where, select: columns, ...newestFirst(query.limit) }
-    return pageById(await database.prisma.sweep.findMany(find), query.limit, show)
+    return pageById(await (await database.prisma()).sweep.findMany(find), query.limit, show)
   },
 })
 

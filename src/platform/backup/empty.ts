@@ -7,7 +7,7 @@ import { facts, ours } from './tables.js'
 export async function tablesOfOurs(sql: Sql): Promise<string[]> {
   const found = await sql.query<{ name: string }>(
     `SELECT relname AS name FROM pg_class
-     WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND relname = ANY($1) ORDER BY 1`,
+     WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND relname = ANY($1) ORDER BY 1`,
     [ours],
   )
   return found.rows.map((row) => row.name)

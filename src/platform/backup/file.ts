@@ -1,4 +1,4 @@
-import { createWriteStream } from 'node:fs'
+import { createWriteStream, write as writeBytes, writev } from 'node:fs'
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Writable } from 'node:stream'
@@ -37,17 +37,14 @@ async function refuseOther(file: string): Promise<void> {
     throw new Error(`${file} is there, and is not a file: name a file, or - for standard output`)
 }
 
+/** A stream that fails would close the file by its number, and then nobody would hear why it failed: the handle closes it. */
 async function writeThrough<T>(handle: FileHandle, path: string, write: (out: Writable) => Promise<T>): Promise<T> {
+  const leaveOpen = (_fd: number, done: () => void) => done()
   try {
-    return await write(createWriteStream(path, { fd: handle.fd, autoClose: false }))
-  } finally {
-    await sync(handle)
-  }
-}
-
-async function sync(handle: FileHandle): Promise<void> {
-  try {
+    const fs = { write: writeBytes, writev, close: leaveOpen }
+    const result = await write(createWriteStream(path, { fd: handle.fd, fs }))
     await handle.sync()
+    return result
   } finally {
     await handle.close()
   }
@@ -56,5 +53,9 @@ async function sync(handle: FileHandle): Promise<void> {
 /** The new name is on the disk when its folder is. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r')
-  await sync(folder)
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
 }

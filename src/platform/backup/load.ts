@@ -2,6 +2,7 @@ import { pipeline } from 'node:stream/promises'
 import type pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import type { Sql } from '../database/database.js'
+import { ensureMonth } from '../database/months.js'
 import { refuseFilled, refuseServed, tablesOfOurs } from './empty.js'
 import { damaged, type Manifest, type Sums } from './manifest.js'
 import { type Part, readBackup } from './read.js'
@@ -25,6 +26,7 @@ export async function load(session: pg.Client, file: string, options: LoadOption
   await session.query(`TRUNCATE ${here}`)
   const parts = new Parts(readBackup(file), options.signal)
   const manifest = await parts.manifest(file)
+  await makeMonths(session, manifest)
   const loaded = new Map<string, number>()
   let all = 0
   for (let table = parts.nextTable(); table !== null; table = parts.nextTable()) {
@@ -41,6 +43,11 @@ export async function load(session: pg.Client, file: string, options: LoadOption
   if (sums.tables.some(({ name, rows }) => rows !== (loaded.get(name) ?? 0))) throw damaged(file)
   await setSequences(session, manifest)
   return all
+}
+
+/** Rows go into the months that there are. */
+async function makeMonths(sql: Sql, { months }: Manifest): Promise<void> {
+  for (const each of months) for (const month of each.months) await ensureMonth(sql, each.table, month)
 }
 
 async function copyIn(

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isMonth } from '../database/months.js'
 
 /**
  * The layout of a backup: a tar file, compressed with gzip. `manifest.json` comes first; then the rows of each table as
@@ -30,6 +31,8 @@ const Manifest = z.object({
   /** Names of the migrations that the database had. */
   migrations: z.array(z.string()),
   tables: z.array(z.object({ name: identifier, columns: z.array(identifier) })),
+  /** Of tables that are partitioned by month: none in what earlier releases wrote. */
+  months: z.array(z.object({ table: identifier, months: z.array(z.string().refine(isMonth)) })).default([]),
   sequences: z.array(z.object({ name: identifier, last_value: z.string(), is_called: z.boolean() })),
 })
 export type Manifest = z.infer<typeof Manifest>

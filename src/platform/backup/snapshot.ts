@@ -1,8 +1,9 @@
 import type { Sql } from '../database/database.js'
 import { appliedMigrations } from '../database/migrate.js'
+import { listMonths } from '../database/months.js'
 import { format, type Manifest } from './manifest.js'
 import { quoted } from './session.js'
-import { kept } from './tables.js'
+import { byMonth, kept } from './tables.js'
 
 /**
  * Begins a read-only transaction that sees one moment of the database, and says what is in it. Tables are locked before
@@ -26,6 +27,7 @@ export async function beginSnapshot(sql: Sql, release: string): Promise<Manifest
     backup_at: row.at.toISOString(),
     migrations: await appliedMigrations(sql),
     tables: await columnsOf(sql, names),
+    months: await monthsOf(sql, names),
     sequences: await sequencesHere(sql),
   }
 }
@@ -34,7 +36,7 @@ export async function beginSnapshot(sql: Sql, release: string): Promise<Manifest
 async function tablesHere(sql: Sql): Promise<string[]> {
   const found = await sql.query<{ name: string }>(
     `SELECT relname AS name FROM pg_class
-     WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND relname = ANY($1) ORDER BY 1`,
+     WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND relname = ANY($1) ORDER BY 1`,
     [kept],
   )
   return found.rows.map((row) => row.name)
@@ -50,6 +52,15 @@ async function columnsOf(sql: Sql, names: readonly string[]): Promise<Manifest['
     [names],
   )
   return found.rows
+}
+
+async function monthsOf(sql: Sql, names: readonly string[]): Promise<Manifest['months']> {
+  const all: Manifest['months'] = []
+  for (const table of names.filter((name) => byMonth.includes(name))) {
+    const months = await listMonths(sql, table)
+    all.push({ table, months: months.map(({ month }) => month) })
+  }
+  return all
 }
 
 /** Read after the snapshot was taken: no row of it has a number that its sequence has not given yet. */

@@ -10,6 +10,8 @@ export const facts = [
   'accounts',
   'orders',
   'order_contacts',
+  'archived_orders',
+  'archived_checks',
   'timeline',
   'catalogs',
   'account_field_sets',
@@ -37,6 +39,9 @@ export const notes = [
   'encryption_keys',
   'alerts',
 ] as const
+
+/** Partitioned by month (src/platform/database/months.ts). */
+export const byMonth: readonly string[] = ['archived_orders']
 
 /** What is of one process or one day, and would only mislead: who runs, and tokens that Feishu gives anew. */
 export const leftOut = ['process_leases', 'feishu_tokens'] as const

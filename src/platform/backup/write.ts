@@ -8,6 +8,7 @@ import { refuseNewer } from '../database/migrate.js'
 import { type Manifest, manifestName, pieceName, type Sums, sumsName } from './manifest.js'
 import { countLines, quoted, withSession } from './session.js'
 import { beginSnapshot } from './snapshot.js'
+import { byMonth } from './tables.js'
 
 /** What was written. */
 export interface Written {
@@ -82,7 +83,10 @@ async function copyTable(
   { name, columns }: Manifest['tables'][number],
   onPiece: (number: number, piece: Buffer, rowsSoFar: number) => Promise<void>,
 ): Promise<number> {
-  const copy = session.query(copyTo(`COPY ${quoted(name)} (${columns.map(quoted).join(', ')}) TO STDOUT`))
+  const list = columns.map(quoted).join(', ')
+  // What has partitions has no rows of its own to copy.
+  const rowsOf = byMonth.includes(name) ? `(SELECT ${list} FROM ${quoted(name)})` : `${quoted(name)} (${list})`
+  const copy = session.query(copyTo(`COPY ${rowsOf} TO STDOUT`))
   let waiting: Buffer[] = []
   let size = 0
   let number = 0

@@ -1,0 +1,82 @@
+import type { Database, Sql } from '../../platform/database/database.js'
+import { ensureMonth, firstDayOf, lockMonths } from '../../platform/database/months.js'
+import { archivedHash } from '../archived.js'
+import { addToAudit } from '../audit.js'
+import { checkArchiveFile, readArchiveFile } from './file.js'
+import { archiveTable } from './table.js'
+
+export interface ImportOptions {
+  database: Database
+  file: string
+  /** The user of the command line. */
+  actor: string
+  onProgress?: (orders: number) => void
+}
+
+export interface ImportedMonth {
+  month: string
+  imported: number
+  /** Those that the archive has, and those that live: they stay as they are. */
+  existing: number
+}
+
+const page = 500
+
+/**
+ * Brings an exported month back, whole or not at all, with its line in the audit. The file is read to its end before anything
+ * is written. Throws an Error in words for operators.
+ */
+export async function importMonth(options: ImportOptions): Promise<ImportedMonth> {
+  const { database, file, actor, onProgress = () => undefined } = options
+  const { month, orders, sha256 } = await checkArchiveFile(file)
+  return database.transaction(async (sql) => {
+    await lockMonths(sql, archiveTable)
+    await ensureMonth(sql, archiveTable, month)
+    let imported = 0
+    let seen = 0
+    for await (const lines of pagesOf(file, sha256)) {
+      imported += await insert(sql, month, lines)
+      seen += lines.length
+      onProgress(seen)
+    }
+    const after = { orders: imported, sha256 }
+    const entry = { action: 'archive.import', subject: `archive:${month}`, outcome: 'done', after } as const
+    await addToAudit(sql, [{ actor, via: 'cli', ...entry }])
+    return { month, imported, existing: orders - imported }
+  })
+}
+
+async function* pagesOf(file: string, sha256: string): AsyncGenerator<string[]> {
+  let waiting: string[] = []
+  for await (const part of readArchiveFile(file)) {
+    if (part.kind === 'order') waiting.push(part.line)
+    if (part.kind === 'manifest' && part.manifest.sha256 !== sha256)
+      throw new Error(`${file} changed while it was read`)
+    if (waiting.length < page) continue
+    yield waiting
+    waiting = []
+  }
+  if (waiting.length > 0) yield waiting
+}
+
+/** Answers how many were not here. PostgreSQL reads the JSON: numbers stay as they are. */
+async function insert(sql: Sql, month: string, lines: readonly string[]): Promise<number> {
+  const inserted = await sql.query<{ id: string }>(
+    `INSERT INTO ${archiveTable} (background_check_id, month, archived_at, ended_at, app_id, tenant_key, account_id,
+       vendor_order_id, document)
+     SELECT w.id, $2::date, (l->>'archived_at')::timestamptz, (l->>'ended_at')::timestamptz, l->'document'->>'app_id',
+       l->'document'->>'tenant_key', l->'document'->>'account_id', l->'document'->>'vendor_order_id', l->'document'
+     FROM jsonb_array_elements($1::jsonb) AS l CROSS JOIN LATERAL (SELECT l->>'background_check_id' AS id) w
+     WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.background_check_id = w.id)
+       AND NOT EXISTS (SELECT 1 FROM ${archiveTable} a WHERE a.background_check_id = w.id)
+     ON CONFLICT DO NOTHING RETURNING background_check_id AS id`,
+    [`[${lines.join(',')}]`, firstDayOf(month)],
+  )
+  const ids = inserted.rows.map((row) => row.id)
+  await sql.query(
+    `INSERT INTO archived_checks AS c (hash, month) SELECT ${archivedHash('w.id')}, $2::date FROM unnest($1::text[]) AS w (id)
+     ORDER BY 1 ON CONFLICT (hash) DO UPDATE SET month = excluded.month`,
+    [ids, firstDayOf(month)],
+  )
+  return ids.length
+}
