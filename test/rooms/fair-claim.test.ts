@@ -1,8 +1,29 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { fairClaimSql, fairClaimValues } from '../../src/platform/database/fair-claim.js'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type ClaimFairly, createFairClaim, type FairTable } from '../../src/platform/database/fair-claim.js'
 import { type Ground, layGround } from '../support/room.js'
 
-const claimSql = fairClaimSql({ table: 'vendor_tasks', id: 'subject', set: 'claimed = true', returning: 'claimed.*' })
+interface Row {
+  id: string
+  tenant_key: string
+}
+
+const set = 'claimed = true'
+const tasks: FairTable = {
+  table: 'vendor_tasks',
+  id: 'subject',
+  set,
+  returning: 'subject AS id, tenant_key',
+}
+const polls: FairTable = {
+  table: 'poll_schedule',
+  id: 'background_check_id',
+  byTime: true,
+  set,
+  returning: 'background_check_id AS id, tenant_key',
+}
+const columns = { vendor_tasks: `subject, action`, poll_schedule: `background_check_id, interval_ms` }
+const defaults = { vendor_tasks: `'place'`, poll_schedule: '0' }
 let room: Ground
 
 beforeAll(async () => {
@@ -10,36 +31,147 @@ beforeAll(async () => {
 })
 afterAll(() => room.stop())
 
-/** `count` tasks of a tenant that came due so many seconds ago. */
-async function due(tenant: string, count: number, secondsAgo: number): Promise<void> {
-  await room.database.pool.query(
-    `INSERT INTO vendor_tasks (subject, action, tenant_key, due_at)
-     SELECT $1 || ':' || n, 'place', $1, now() - $3 * interval '1 s' FROM generate_series(1, $2::int) n`,
-    [tenant, count, secondsAgo],
-  )
-}
+describe.each([
+  { name: 'with a look at every tenant', table: tasks },
+  { name: 'with an index over time', table: polls },
+])('a claim in turns, $name', ({ table }) => {
+  const name = table.table as keyof typeof columns
 
-async function claim(most: number, calls: Record<string, number>, among: number, alone: number) {
-  const inFlight = Object.entries(calls).flatMap(([tenant, count]) => Array.from({ length: count }, () => tenant))
-  const values = fairClaimValues({ most, leaseMs: 60_000, inFlight, among, alone })
-  const { rows } = await room.database.pool.query<{ tenant_key: string }>(claimSql, values)
-  const counts: Record<string, number> = {}
-  for (const { tenant_key } of rows) counts[tenant_key] = (counts[tenant_key] ?? 0) + 1
-  return counts
-}
+  async function clear(): Promise<void> {
+    await room.database.pool.query(`TRUNCATE ${name}`)
+  }
 
-it('goes by turns: what a quiet tenant has comes before the second row of a noisy one', async () => {
-  await due('tk_noisy', 500, 600)
-  await due('tk_quiet', 2, 1)
-  expect(await claim(6, {}, 6, 6)).toEqual({ tk_noisy: 4, tk_quiet: 2 })
-})
+  /** `count` rows of a tenant that came due so many seconds ago. */
+  async function due(tenant: string, count: number, secondsAgo: number): Promise<void> {
+    await room.database.pool.query(
+      `INSERT INTO ${name} (${columns[name]}, tenant_key, due_at)
+       SELECT $1 || ':' || n, ${defaults[name]}, $1, now() - $3 * interval '1 s' FROM generate_series(1, $2::int) n`,
+      [tenant, count, secondsAgo],
+    )
+  }
 
-it('counts what is in flight already, and leaves a tenant no more than its part while others wait', async () => {
-  await due('tk_other', 20, 1)
-  expect(await claim(8, { tk_noisy: 4 }, 4, 12)).toEqual({ tk_other: 4 })
-})
+  /** One tenant for each count. */
+  async function backlog(counts: readonly number[]): Promise<void> {
+    await room.database.pool.query(
+      `INSERT INTO ${name} (${columns[name]}, tenant_key, due_at)
+       SELECT t || ':' || n, ${defaults[name]}, to_hex(t) || '_tk', now() - random() * interval '1 min'
+       FROM unnest($1::int[]) WITH ORDINALITY AS given (count, t), generate_series(1, count) n`,
+      [counts],
+    )
+  }
 
-it('gives a tenant that is alone all but the reserve', async () => {
-  await room.database.pool.query(`DELETE FROM vendor_tasks WHERE tenant_key <> 'tk_noisy'`)
-  expect(await claim(16, { tk_noisy: 2 }, 4, 12)).toEqual({ tk_noisy: 10 })
+  async function claim(
+    claimer: ClaimFairly<Row>,
+    most: number,
+    calls: Record<string, number> = {},
+    among = most,
+    alone = most,
+  ) {
+    const inFlight = Object.entries(calls).flatMap(([tenant, count]) => Array.from({ length: count }, () => tenant))
+    return claimer(room.database.pool, { most, leaseMs: 60_000, inFlight, among, alone })
+  }
+
+  function countsOf(rows: readonly Row[]): Record<string, number> {
+    const counts: Record<string, number> = {}
+    for (const { tenant_key } of rows) counts[tenant_key] = (counts[tenant_key] ?? 0) + 1
+    return counts
+  }
+
+  it('takes what a quiet tenant has before the second row of a noisy one', async () => {
+    await clear()
+    await due('tk_noisy', 500, 600)
+    await due('tk_quiet', 2, 1)
+    const { rows, isMore } = await claim(createFairClaim<Row>(table), 6)
+    expect(countsOf(rows)).toEqual({ tk_noisy: 4, tk_quiet: 2 })
+    expect(isMore).toBe(true)
+  })
+
+  it('counts what is in flight already, and leaves a tenant no more than its part while others wait', async () => {
+    await clear()
+    await due('tk_noisy', 500, 600)
+    await due('tk_other', 20, 1)
+    const { rows } = await claim(createFairClaim<Row>(table), 8, { tk_noisy: 4 }, 4, 12)
+    expect(countsOf(rows)).toEqual({ tk_other: 4 })
+  })
+
+  it('gives a tenant that is alone all but the reserve', async () => {
+    await clear()
+    await due('tk_noisy', 500, 600)
+    const { rows } = await claim(createFairClaim<Row>(table), 16, { tk_noisy: 2 }, 4, 12)
+    expect(countsOf(rows)).toEqual({ tk_noisy: 10 })
+  })
+
+  it('says that something is left which no tenant may have more of', async () => {
+    await clear()
+    await due('tk_noisy', 6, 600)
+    await due('tk_quiet', 1, 1)
+    const { rows, isMore } = await claim(createFairClaim<Row>(table), 8, {}, 2, 6)
+    expect(countsOf(rows)).toEqual({ tk_noisy: 2, tk_quiet: 1 })
+    expect(isMore).toBe(true)
+  })
+
+  it('gives who claims at the same time the next rows', async () => {
+    await clear()
+    for (const tenant of ['tk_a', 'tk_b', 'tk_c']) await due(tenant, 20, 60)
+    const others = await room.database.transaction(async (sql) => {
+      const { rows } = await createFairClaim<Row>(table)(sql, { most: 6, leaseMs: 60_000, among: 6, alone: 6 })
+      return { first: rows, second: (await claim(createFairClaim<Row>(table), 6)).rows }
+    })
+    expect(countsOf(others.second)).toEqual({ tk_a: 2, tk_b: 2, tk_c: 2 })
+    expect(new Set([...others.first, ...others.second].map(({ id }) => id)).size).toBe(12)
+  })
+
+  it('finds nothing where nothing is due', async () => {
+    await clear()
+    await due('tk_later', 5, -3600)
+    expect(await claim(createFairClaim<Row>(table), 8)).toEqual({ rows: [], isMore: false })
+  })
+
+  const backlogs = fc.array(fc.oneof(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 60 })), {
+    minLength: 1,
+    maxLength: 25,
+  })
+
+  it('serves every tenant before it has gone around once, whatever the others have', async () => {
+    await fc.assert(
+      fc.asyncProperty(backlogs, fc.integer({ min: 1, max: 12 }), async (counts, most) => {
+        await clear()
+        await backlog(counts)
+        const claimer = createFairClaim<Row>(table)
+        const served = new Set<string>()
+        for (let claims = 0; claims < Math.ceil(counts.length / most); claims += 1) {
+          const { rows } = await claim(claimer, most)
+          expect(rows.length).toBeLessThanOrEqual(most)
+          for (const row of rows) served.add(row.tenant_key)
+        }
+        expect(served.size).toBe(counts.length)
+      }),
+      { numRuns: 25 },
+    )
+  })
+
+  it('gives everything once to several claimers, and no tenant more than its part', async () => {
+    const shares = fc.record({ most: fc.integer({ min: 1, max: 12 }), among: fc.integer({ min: 1, max: 6 }) })
+    await fc.assert(
+      fc.asyncProperty(backlogs, shares, async (counts, { most, among }) => {
+        await clear()
+        await backlog(counts)
+        const claimers = [createFairClaim<Row>(table), createFairClaim<Row>(table)]
+        const seen: string[] = []
+        const alone = Math.max(among, most)
+        for (let found = -1; found !== seen.length; ) {
+          found = seen.length
+          const both = await Promise.all(claimers.map((each) => claim(each, most, {}, among, alone)))
+          for (const { rows } of both) {
+            const parts = Object.values(countsOf(rows))
+            if (parts.length > 1) expect(Math.max(...parts)).toBeLessThanOrEqual(among)
+            seen.push(...rows.map(({ id }) => id))
+          }
+        }
+        expect(new Set(seen).size).toBe(seen.length)
+        expect(seen).toHaveLength(counts.reduce((sum, count) => sum + count, 0))
+      }),
+      { numRuns: 20 },
+    )
+  })
 })

@@ -8,6 +8,7 @@ import { count, type Ground, layGround, one } from '../support/room.js'
 import { ok, scriptedVendor } from '../support/scripted-vendor.js'
 import { saying, stage } from '../support/vendor-words.js'
 
+const settled = 'poll_schedule WHERE NOT claimed AND background_check_id = ANY($1)'
 let ground: Ground
 let lanes: ReturnType<typeof lanesOn>
 
@@ -56,31 +57,37 @@ test('an order that cannot be written down costs none of its batch its poll', as
   await eventually(() => count(ground.database, 'deliveries')).toBe(5)
   await poller.stop()
   expect(await lanes.rows(broken)).toEqual([])
-  const settled = `poll_schedule WHERE NOT claimed AND background_check_id = ANY($1)`
   expect(await count(ground.database, settled, [ids])).toBe(5)
 })
 
-test('a poll that somebody asked for while one runs is made right after it', async () => {
-  const id = await placeToPoll()
-  let asked = 0
-  let answer: () => void = () => undefined
-  const answered = new Promise<void>((resolve) => {
-    answer = resolve
-  })
-  const vendor = scriptedVendor()
-  vendor.script('get', async ({ about }) => {
-    asked += 1
-    if (asked === 1) await answered
-    return ok({ ...saying('in_progress', []), orderId: about })
-  })
-  const poller = pollAt(vendor, false)
-  await eventually(() => asked).toBe(1)
-  expect(await pollNow(ground.database.pool, id)).toBe(true)
-  answer()
-  await eventually(() => asked).toBe(2)
-  await poller.stop()
-  expect(asked).toBe(2)
-})
+test.each([{ inBatches: false }, { inBatches: true }])(
+  'a poll that somebody asked for while one runs is made right after it, in batches: $inBatches',
+  async (mode) => {
+    const id = await placeToPoll()
+    const neighbour = await placeToPoll()
+    let asked = 0
+    let answer: () => void = () => undefined
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    const vendor = scriptedVendor()
+    const say = async (about: string) => {
+      if (about === `V-${id}`) asked += 1
+      if (about === `V-${id}` && asked === 1) await answered
+      return { ...saying('in_progress', []), orderId: about }
+    }
+    vendor.script('get', async ({ about }) => ok(await say(about)))
+    vendor.getOrders = async (ids) => ok(await Promise.all(ids.map(say)))
+    const poller = pollAt(vendor, mode.inBatches)
+    await eventually(() => asked).toBe(1)
+    expect(await pollNow(ground.database.pool, id)).toBe(true)
+    answer()
+    await eventually(() => asked).toBe(2)
+    await poller.stop()
+    expect(asked).toBe(2)
+    expect(await count(ground.database, settled, [[id, neighbour]])).toBe(2)
+  },
+)
 
 test('an order that ended at Feishu is not asked for any more', async () => {
   const id = await placeToPoll()

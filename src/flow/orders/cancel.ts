@@ -1,6 +1,7 @@
 import { createDataKey, openDataKey } from '../../platform/crypto/data-key.js'
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Sql } from '../../platform/database/database.js'
+import { archivedHash } from '../archived.js'
 import { laneOfOrder, type Origin } from '../map.js'
 import { lockLane } from '../outbox/lanes.js'
 import { supersedeWaiting } from '../outbox/supersede.js'
@@ -11,7 +12,8 @@ export const reasonContext = (backgroundCheckId: string): string => `cancel:${ba
 
 /**
  * The customer stopped a check in Feishu. What waits for Feishu is superseded, nothing is called back, and the vendor
- * is told, after a placing that is under way. A check that was never seen leaves a tombstone.
+ * is told, after a placing that is under way. A check that was never seen leaves a tombstone; about one that is in the
+ * archive nothing is done.
  *
  * Locks go lane, order, task, here and everywhere.
  */
@@ -26,7 +28,8 @@ export async function cancelByCustomer(
   const key = createDataKey(sealer, backgroundCheckId)
   const tombstone = await sql.query(
     `INSERT INTO orders (background_check_id, app_id, tenant_key, state, data_key)
-     VALUES ($1, $2, $3, 'canceled', $4) ON CONFLICT DO NOTHING`,
+     SELECT $1, $2, $3, 'canceled', $4 WHERE NOT EXISTS (SELECT 1 FROM archived_checks WHERE hash = ${archivedHash('$1')})
+     ON CONFLICT DO NOTHING`,
     [backgroundCheckId, origin.appId, origin.tenantKey, key.wrapped],
   )
   if (tombstone.rowCount === 1) {
@@ -34,11 +37,18 @@ export async function cancelByCustomer(
     return { kind: 'done' }
   }
   const order = await lockOrder(sql, backgroundCheckId)
-  if (order === null || !belongsTo(order, origin)) return refusedAsForeign
+  if (order === null) return forgetLane(sql, backgroundCheckId)
+  if (!belongsTo(order, origin)) return refusedAsForeign
   if (order.state === 'canceled') return { kind: 'done' }
   const vendorEnded = await cancelKnown(sql, backgroundCheckId, order, closedBy !== null)
   // Who stopped the check before, an operator, had the vendor told.
   if (!vendorEnded && closedBy === null) await tellVendor(sql, sealer, backgroundCheckId, order, reason)
+  return { kind: 'done' }
+}
+
+/** The check is in the archive. Whoever archives an order holds its lane, so that the look above saw it. */
+async function forgetLane(sql: Sql, backgroundCheckId: string): Promise<Effect> {
+  await sql.query('DELETE FROM lanes WHERE lane = $1', [laneOfOrder(backgroundCheckId)])
   return { kind: 'done' }
 }
 

@@ -1,3 +1,4 @@
+import { forEachAtOnce, groupBy } from '../../platform/at-once.js'
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Database, Sql } from '../../platform/database/database.js'
 import type { Logger } from '../../platform/logger.js'
@@ -31,6 +32,8 @@ export interface Feed extends Loop {
 
 const feedName = 'orders'
 const pageSize = 100
+/** Each is a transaction that waits for PostgreSQL most of the time; what a page says of one order stays in its order. */
+const ordersAtOnce = 4
 
 /** Follows the feed of changed orders. */
 export function startFeed(options: FeedOptions): Feed {
@@ -51,7 +54,13 @@ export function startFeed(options: FeedOptions): Feed {
       return { kind: 'ok', value: { ...page, items } }
     },
     take: async (orders, lease) => {
-      for (const order of orders) await recordAlone(options, lease, order)
+      await forEachAtOnce(
+        groupBy(orders, (order) => order.orderId),
+        ordersAtOnce,
+        async (states) => {
+          for (const order of states) await recordAlone(options, lease, order)
+        },
+      )
     },
     passOver: async (entries) => {
       for (const entry of entries) await passOver(options, entry)

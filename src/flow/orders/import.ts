@@ -1,6 +1,7 @@
 import { createDataKey } from '../../platform/crypto/data-key.js'
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Sql } from '../../platform/database/database.js'
+import { isArchived } from '../archived.js'
 import { laneOfOrder, type OrderBody, type OrderState, type Origin } from '../map.js'
 import { lockLane } from '../outbox/lanes.js'
 import { putImported } from '../outbox/put-imported.js'
@@ -39,6 +40,7 @@ export async function checkImport(sql: Sql, origin: Origin, order: OrderToImport
   const known = found.rows[0]
   if (known !== undefined && !belongsTo(known, origin)) return foreign
   if (known !== undefined && !(await isUntoldCancel(sql, known, order))) return { kind: 'exists' }
+  if (known === undefined && (await isArchived(sql, order.backgroundCheckId))) return { kind: 'exists' }
   if (await isTakenByAnother(sql, order.backgroundCheckId, order.vendorOrderId)) return taken
   return { kind: 'imported' }
 }

@@ -3,19 +3,9 @@ import type { Database, Sql } from '../../platform/database/database.js'
 import type { Logger } from '../../platform/logger.js'
 import { addToTimeline } from '../timeline.js'
 import type { VendorFailure, VendorOrder } from '../vendor/adapter.js'
+import type { ClaimedOrder } from './poll-claim.js'
 import { fingerprintOf, flagOrder, recordVendorOrder, sameContent } from './record.js'
 import { nextInterval, type PollTerms, vendorRetryMs, withJitter } from './schedule.js'
-
-/** An order whose poll is claimed: nobody else asks for it until the lease is over. */
-export interface ClaimedOrder {
-  id: string
-  tenantKey: string
-  vendorOrderId: string
-  intervalMs: number
-  fence: number
-  fingerprint: Buffer | null
-  traceParent?: string | null
-}
 
 /** What the settlements of polls need. */
 export interface SettleOptions {
@@ -27,6 +17,8 @@ export interface SettleOptions {
   isFeedFollowed?: () => boolean
   onReady: (buckets: readonly number[]) => void
   onPolled?: (outcome: PollOutcome, orders: number) => void
+  /** Somebody asked for a poll while one ran: it is due again. */
+  onDue?: () => void
   random?: () => number
 }
 
@@ -42,24 +34,20 @@ export async function settleChanged(
   vendorOrder: VendorOrder,
 ): Promise<void> {
   const fingerprint = fingerprintOf(vendorOrder)
-  const buckets = await options.database.transaction(async (sql) => {
+  const { buckets, isDue } = await options.database.transaction(async (sql) => {
     const isMine = (locked: Sql) => holdsPoll(locked, order)
     const recorded = await recordVendorOrder(sql, options.sealer, order.id, vendorOrder, Date.now(), isMine)
-    if (recorded === null) return []
+    if (recorded === null) return { buckets: [], isDue: false }
     if (recorded.ended) {
       await sql.query('DELETE FROM poll_schedule WHERE background_check_id = $1', [order.id])
-    } else {
-      const changed = !sameContent(order.fingerprint, fingerprint)
-      await reschedule(
-        sql,
-        options,
-        [{ ...order, intervalMs: nextInterval(order.intervalMs, changed, termsNow(options)) }],
-        fingerprint,
-      )
+      return { buckets: recorded.buckets, isDue: false }
     }
-    return recorded.buckets
+    const changed = !sameContent(order.fingerprint, fingerprint)
+    const later = { ...order, intervalMs: nextInterval(order.intervalMs, changed, termsNow(options)) }
+    return { buckets: recorded.buckets, isDue: await reschedule(sql, options, [later], fingerprint) }
   })
   options.onPolled?.('changed', 1)
+  if (isDue) options.onDue?.()
   if (buckets.length > 0) options.onReady(buckets)
 }
 
@@ -74,24 +62,22 @@ export async function settleUnchanged(options: SettleOptions, orders: ClaimedOrd
     ...order,
     intervalMs: nextInterval(order.intervalMs, false, termsNow(options)),
   }))
-  await reschedule(options.database.pool, options, later, null)
+  const isDue = await reschedule(options.database.pool, options, later, null)
   options.onPolled?.('unchanged', orders.length)
+  if (isDue) options.onDue?.()
 }
 
 /** The vendor gave us this number and knows it no more: a person has to look, and the order is asked for ever less often. */
 export async function settleUnknown(options: SettleOptions, order: ClaimedOrder): Promise<void> {
-  await options.database.transaction(async (sql) => {
+  const isDue = await options.database.transaction(async (sql) => {
     if (await flagOrder(sql, order.id, 'unknown_to_vendor')) {
       await addToTimeline(sql, [{ backgroundCheckId: order.id, kind: 'unknown_to_vendor' }])
     }
-    await reschedule(
-      sql,
-      options,
-      [{ ...order, intervalMs: nextInterval(order.intervalMs, false, termsNow(options)) }],
-      null,
-    )
+    const later = { ...order, intervalMs: nextInterval(order.intervalMs, false, termsNow(options)) }
+    return reschedule(sql, options, [later], null)
   })
   options.onPolled?.('unknown', 1)
+  if (isDue) options.onDue?.()
 }
 
 async function flagRefused({ database }: SettleOptions, id: string): Promise<void> {
@@ -136,22 +122,28 @@ export async function settleFailure(
   options.log[failure.kind === 'retry' && failure.held ? 'debug' : 'warn'](line, 'the vendor could not be asked')
 }
 
-/** A poll that somebody asked for while this one ran is due at once. Locked in order, as ending orders does. */
+/**
+ * A poll that somebody asked for while this one ran is due at once: true. Locked in order, as ending orders does, and once:
+ * PostgreSQL may run a sub-select that locks again for each of the rows.
+ */
 async function reschedule(
   sql: Pick<Database['pool'], 'query'>,
   options: SettleOptions,
   orders: readonly ClaimedOrder[],
   fingerprint: Buffer | null,
-): Promise<void> {
+): Promise<boolean> {
   const random = options.random ?? Math.random
-  await sql.query(
-    `UPDATE poll_schedule s SET claimed = false, nudged = false, interval_ms = w.interval_ms,
+  const rescheduled = await sql.query<{ is_due: boolean }>(
+    `WITH locked AS MATERIALIZED (
+       SELECT background_check_id FROM poll_schedule WHERE background_check_id = ANY($1)
+       ORDER BY background_check_id FOR UPDATE
+     )
+     UPDATE poll_schedule s SET claimed = false, nudged = false, interval_ms = w.interval_ms,
        fingerprint = coalesce($5::bytea, s.fingerprint),
        due_at = CASE WHEN s.nudged THEN now() ELSE now() + w.ms * interval '1 ms' END
      FROM unnest($1::text[], $2::int[], $3::int[], $4::float8[]) AS w (id, fence, interval_ms, ms)
-     WHERE s.background_check_id = w.id AND s.fence = w.fence AND s.background_check_id IN (
-       SELECT background_check_id FROM poll_schedule WHERE background_check_id = ANY($1)
-       ORDER BY background_check_id FOR UPDATE)`,
+     WHERE s.background_check_id = w.id AND s.fence = w.fence AND s.background_check_id IN (SELECT * FROM locked)
+     RETURNING s.due_at <= now() AS is_due`,
     [
       orders.map((order) => order.id),
       orders.map((order) => order.fence),
@@ -160,6 +152,7 @@ async function reschedule(
       fingerprint,
     ],
   )
+  return rescheduled.rows.some(({ is_due }) => is_due)
 }
 
 function termsNow({ terms, isFeedFollowed }: SettleOptions): PollTerms {

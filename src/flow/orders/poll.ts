@@ -1,11 +1,10 @@
 import { setMaxListeners } from 'node:events'
-import type { Database } from '../../platform/database/database.js'
-import { fairClaimSql, fairClaimValues, sharesOf } from '../../platform/database/fair-claim.js'
+import { type FairClaim, sharesOf } from '../../platform/database/fair-claim.js'
 import { type Loop, startLoop } from '../../platform/loop.js'
 import { failSpan, inSpan, type Span } from '../../platform/tracing/spans.js'
 import type { VendorAdapter, VendorAnswer, VendorOrder } from '../vendor/adapter.js'
+import { type ClaimedOrder, createPollClaim } from './poll-claim.js'
 import {
-  type ClaimedOrder,
   isUnreadable,
   type SettleOptions,
   settleChanged,
@@ -29,36 +28,35 @@ export interface PollerOptions extends SettleOptions {
 const batchSize = 100
 const mostPerClaim = 500
 const longestScanMs = 1000
-const claimSql = fairClaimSql({
-  table: 'poll_schedule',
-  id: 'background_check_id',
-  set: 'fence = claimed.fence + 1, claimed = true, nudged = false',
-  returning: `claimed.background_check_id, claimed.tenant_key, claimed.interval_ms, claimed.fence, claimed.fingerprint,
-    (SELECT vendor_order_id FROM orders o WHERE o.background_check_id = claimed.background_check_id) AS vendor_order_id,
-    (SELECT trace_parent FROM orders o WHERE o.background_check_id = claimed.background_check_id) AS trace_parent`,
-})
 
-/** Asks the vendor for every order that is due, and writes down what changed. */
+/**
+ * Asks the vendor for every order that is due, and writes down what changed. While it keeps up, it looks at the clock
+ * only: looking whenever a call ends would find few orders each time, and ask for a hundred in thirty calls.
+ */
 export function startPoller(options: PollerOptions): Loop {
   const { database, log, concurrency, terms } = options
+  const claim = createPollClaim(database)
   const running = new Map<Promise<void>, string>()
   // Calls in flight are not broken off by a stop: they end by their timeout and settle.
   const { signal } = new AbortController()
   setMaxListeners(0, signal)
-  const scanMs = Math.min(longestScanMs, Math.max(10, Math.round(terms.minMs / 4)))
+  const scanMs = Math.min(longestScanMs, Math.max(10, Math.round(terms.minMs / 20)))
+  let isBehind = false
+  const settling = { ...options, onDue: () => loop.wake() }
   const loop = startLoop({
     name: 'poll',
     everyMs: scanMs,
     log,
     ...(options.onFailure && { onFailure: options.onFailure }),
     turn: async () => {
-      const free = concurrency - running.size
-      if (free <= 0) return scanMs
       const canBatch = options.canBatch()
-      const wanted = canBatch ? Math.min(mostPerClaim, free * batchSize) : free
-      const claimed = await claim(database, wanted, options, canBatch ? [] : [...running.values()])
-      for (const group of canBatch ? groupsOf(claimed, batchSize) : claimed.map((order) => [order])) {
-        const run = pollGroup(options, group, signal)
+      const free = concurrency - running.size
+      // Orders that are asked for one by one may also wait for their tenant's calls.
+      isBehind ||= !canBatch || free <= 0
+      if (free <= 0) return scanMs
+      const claimed = await claim(canBatch ? batchesFor(free, options) : callsFor(free, options, running.values()))
+      for (const group of groupsOf(claimed.rows, canBatch ? batchSize : 1)) {
+        const run = pollGroup(settling, group, signal)
           .catch((failure: unknown) => {
             // The lease brings these orders back; a poll is only a read.
             options.onFailure?.('poll-group')
@@ -66,11 +64,12 @@ export function startPoller(options: PollerOptions): Loop {
           })
           .finally(() => {
             running.delete(run)
-            loop.wake()
+            if (isBehind) loop.wake()
           })
         running.set(run, group[0]?.tenantKey ?? '')
       }
-      return claimed.length === wanted ? 0 : scanMs
+      isBehind = claimed.isMore || !canBatch
+      return claimed.isMore ? 0 : scanMs
     },
   })
   return {
@@ -82,35 +81,13 @@ export function startPoller(options: PollerOptions): Loop {
   }
 }
 
-interface ClaimRow {
-  background_check_id: string
-  tenant_key: string
-  vendor_order_id: string | null
-  interval_ms: number
-  fence: number
-  fingerprint: Buffer | null
-  trace_parent: string | null
+function batchesFor(free: number, { leaseMs }: PollerOptions): FairClaim {
+  const most = Math.min(mostPerClaim, free * batchSize)
+  return { most, leaseMs, among: Math.ceil(most / 4), alone: most }
 }
 
-async function claim(
-  database: Database,
-  wanted: number,
-  options: PollerOptions,
-  inFlight: string[],
-): Promise<ClaimedOrder[]> {
-  const { leaseMs, concurrency } = options
-  const shares = options.canBatch() ? { among: Math.ceil(wanted / 4), alone: wanted } : sharesOf(concurrency)
-  const values = fairClaimValues({ most: wanted, leaseMs, inFlight, ...shares })
-  const result = await database.pool.query<ClaimRow>(claimSql, values)
-  return result.rows.map((row) => ({
-    id: row.background_check_id,
-    tenantKey: row.tenant_key,
-    vendorOrderId: row.vendor_order_id ?? '',
-    intervalMs: row.interval_ms,
-    fence: row.fence,
-    fingerprint: row.fingerprint,
-    traceParent: row.trace_parent,
-  }))
+function callsFor(free: number, { leaseMs, concurrency }: PollerOptions, inFlight: Iterable<string>): FairClaim {
+  return { most: free, leaseMs, inFlight, ...sharesOf(concurrency) }
 }
 
 function groupsOf<T>(all: readonly T[], size: number): T[][] {

@@ -2,6 +2,7 @@ import { createDataKey, openDataKey, sealJson } from '../../platform/crypto/data
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Sql } from '../../platform/database/database.js'
 import { traceParentOf } from '../../platform/tracing/spans.js'
+import { archivedHash } from '../archived.js'
 import type { Origin } from '../map.js'
 import { contactHashes, keepContacts } from '../personal-data/contacts.js'
 import { addToTimeline } from '../timeline.js'
@@ -18,6 +19,7 @@ export const taskOfOrder = (backgroundCheckId: string): string => `order:${backg
 /**
  * Keeps an order that a customer placed, once, and leaves a task to place it at the vendor. An order that was canceled
  * before it came, or was brought along from an older system, is filled in and otherwise stays as it is: it is not placed.
+ * An event about a check that is in the archive does nothing.
  */
 export async function receiveOrder(sql: Sql, sealer: Sealer, origin: Origin, order: OrderToPlace): Promise<Effect> {
   const id = order.backgroundCheckId
@@ -37,20 +39,35 @@ export async function receiveOrder(sql: Sql, sealer: Sealer, origin: Origin, ord
     ],
   )
   if (inserted.rowCount === 0) return fillIn(sql, sealer, origin, order)
+  if (!(await wantPlacing(sql, id, origin.tenantKey))) {
+    await sql.query('DELETE FROM orders WHERE background_check_id = $1', [id])
+    return done
+  }
   await keepContacts(sql, id, contactHashes(sealer, order))
-  await sql.query(`INSERT INTO vendor_tasks (subject, action, tenant_key) VALUES ($1, 'place', $2)`, [
-    taskOfOrder(id),
-    origin.tenantKey,
-  ])
   await addToTimeline(sql, [{ backgroundCheckId: id, kind: 'received' }])
   await keepUnboundAccount(sql, origin, order.accountId)
   return done
 }
 
+/**
+ * False: the check was archived. Only a statement behind the insert of the order sees that for sure: the insert may have
+ * waited for whoever archives it right now, and sees no more than there was when it began.
+ */
+async function wantPlacing(sql: Sql, id: string, tenantKey: string): Promise<boolean> {
+  const wanted = await sql.query(
+    `INSERT INTO vendor_tasks (subject, action, tenant_key) SELECT $1, 'place', $2
+     WHERE NOT EXISTS (SELECT 1 FROM archived_checks WHERE hash = ${archivedHash('$3')})`,
+    [taskOfOrder(id), tenantKey, id],
+  )
+  return wanted.rowCount === 1
+}
+
 async function fillIn(sql: Sql, sealer: Sealer, origin: Origin, order: OrderToPlace): Promise<Effect> {
   const id = order.backgroundCheckId
   const known = await lockOrder(sql, id)
-  if (known === null || !belongsTo(known, origin)) return refusedAsForeign
+  // It was archived since the insert found it.
+  if (known === null) return done
+  if (!belongsTo(known, origin)) return refusedAsForeign
   if (known.payload_sealed !== null || known.data_key === null) return done
   const key = openDataKey(sealer, id, known.data_key)
   await sql.query(

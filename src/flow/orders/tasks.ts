@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import type { Database, Sql } from '../../platform/database/database.js'
-import { fairClaimSql, fairClaimValues, sharesOf } from '../../platform/database/fair-claim.js'
+import { type ClaimFairly, createFairClaim, sharesOf } from '../../platform/database/fair-claim.js'
 import type { Logger } from '../../platform/logger.js'
 import { type Loop, startLoop } from '../../platform/loop.js'
 import { inSpan } from '../../platform/tracing/spans.js'
@@ -45,7 +45,7 @@ export interface TaskWorkerOptions {
   onFailure?: (name: string) => void
 }
 
-const claimSql = fairClaimSql({
+const owed = {
   table: 'vendor_tasks',
   id: 'subject',
   // A claim that was never settled belonged to a process that died: its call may have taken effect.
@@ -56,11 +56,12 @@ const claimSql = fairClaimSql({
               claimed.ambiguous_at, claimed.reason_sealed,
               CASE WHEN claimed.action <> 'bind' THEN (SELECT trace_parent FROM orders o
                 WHERE o.background_check_id = substring(claimed.subject FROM '^[a-z]+:([^/]*)')) END AS trace_parent`,
-})
+}
 
 export function startTaskWorker(options: TaskWorkerOptions): Loop {
   const { database, log, concurrency } = options
   const running = new Map<VendorTask, Promise<void>>()
+  const claimFairly = createFairClaim<TaskRow>(owed)
   // Calls in flight are not broken off by a stop: they end by their timeout and settle.
   const { signal } = new AbortController()
   setMaxListeners(0, signal)
@@ -72,7 +73,7 @@ export function startTaskWorker(options: TaskWorkerOptions): Loop {
     turn: async () => {
       const free = concurrency - running.size
       if (free <= 0) return 1000
-      const claimed = await claim(database, free, options, [...running.keys()])
+      const claimed = await claim(claimFairly, free, options, [...running.keys()])
       for (const task of claimed) {
         const run = runTraced(options.run[task.action], task, signal)
           .catch((failure: unknown) => onCrash(options, task, failure))
@@ -107,16 +108,14 @@ interface TaskRow {
 }
 
 async function claim(
-  database: Database,
+  claimFairly: ClaimFairly<TaskRow>,
   free: number,
-  options: TaskWorkerOptions,
+  { database, leaseMs, concurrency }: TaskWorkerOptions,
   running: VendorTask[],
 ): Promise<VendorTask[]> {
-  const { leaseMs, concurrency } = options
   const inFlight = running.map(({ tenantKey }) => tenantKey)
-  const values = fairClaimValues({ most: free, leaseMs, inFlight, ...sharesOf(concurrency) })
-  const result = await database.pool.query<TaskRow>(claimSql, values)
-  return result.rows.map((row) => ({
+  const { rows } = await claimFairly(database.pool, { most: free, leaseMs, inFlight, ...sharesOf(concurrency) })
+  return rows.map((row) => ({
     subject: row.subject,
     id: row.subject.slice(row.subject.indexOf(':') + 1),
     action: row.action,

@@ -1,9 +1,8 @@
-import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
 import type { Started } from '../lifetime.js'
 import type { Logger } from '../logger.js'
 import { applicationName, withoutKeys } from './application-name.js'
-import { PrismaClient } from './generated/client.js'
+import type { PrismaClient } from './generated/client.js'
 import { readTarget } from './migrate.js'
 import { openPool } from './pool.js'
 
@@ -11,13 +10,13 @@ export type Sql = Pick<pg.ClientBase, 'query'>
 
 /**
  * PostgreSQL, the truth of the service. Hot paths speak SQL over `pool`; what people look at is read through `prisma`
- * (its model API costs about three raw statements). Both share the pool.
+ * (its model API costs about three raw statements), and is loaded when somebody first does. Both share the pool.
  */
 export interface Database extends Started {
   pool: pg.Pool
   /** For acknowledgements only: few connections and short timeouts, so that a slow database answers 503 in time. */
   intake: pg.Pool
-  prisma: PrismaClient
+  prisma(): Promise<PrismaClient>
   /** Runs `work` in one transaction; anything it throws rolls back. */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>
 }
@@ -76,20 +75,38 @@ export function openDatabase({
     query_timeout: intakeTimeoutMs,
   }
   const intake = openPool({ ...common, ...intakeLimits }, lost)
-  const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { schema }) })
+  let prisma: Promise<PrismaClient> | undefined
   let stopped: Promise<void> | undefined
   return {
     pool,
     intake,
-    prisma,
+    prisma: () => {
+      prisma ??= openPrisma(pool, schema)
+      return prisma
+    },
     transaction: (work) => inTransaction(pool, work),
     stop: () => {
-      stopped ??= prisma.$disconnect().then(async () => {
+      stopped ??= disconnect(prisma).then(async () => {
         await Promise.all([pool.end(), intake.end()])
       })
       return stopped
     },
   }
+}
+
+/** A process that nobody looks into does without the client, which takes a while to load and some 10 MB. */
+async function openPrisma(pool: pg.Pool, schema: string): Promise<PrismaClient> {
+  const [{ PrismaPg }, { PrismaClient }] = await Promise.all([
+    import('@prisma/adapter-pg'),
+    import('./generated/client.js'),
+  ])
+  return new PrismaClient({ adapter: new PrismaPg(pool, { schema }) })
+}
+
+async function disconnect(prisma: Promise<PrismaClient> | undefined): Promise<void> {
+  // Whoever asked for it has heard why it could not be loaded.
+  const client = await prisma?.catch(() => undefined)
+  await client?.$disconnect()
 }
 
 // `pg` reads the time from the query, and its types do not say so.

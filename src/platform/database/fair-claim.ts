@@ -1,42 +1,30 @@
+import { randomUUID } from 'node:crypto'
+import type { Sql } from './database.js'
+
 /**
- * SQL that claims due rows in turns by tenant: each tenant's first due row before any tenant's second, so that one
- * tenant's backlog does not delay another's. The claim is a later `due_at`; a process that dies loses it by the clock.
+ * Claims due rows in turns by tenant: while more is due than one claim takes, each tenant's first due row comes before
+ * any tenant's second, and each claim goes on after the tenant where the one before ended. So a tenant waits for one row
+ * of each other tenant at most, and a claim costs as much for ten thousand tenants as for ten (decision 0014).
  *
- * The table needs `tenant_key`, `due_at` (null: nothing to do) and an index over both, which the recursive part hops
- * through tenant by tenant. `fairClaimValues` gives the statement its values.
+ * The claim is a later `due_at`; a process that dies loses it by the clock. Claimers of the same table, here or in other
+ * processes, never get the same row.
  */
-export function fairClaimSql(options: { table: string; id: string; set: string; returning: string }): string {
-  const { table, id, set, returning } = options
-  return `
-    WITH RECURSIVE tenants AS (
-      (SELECT tenant_key FROM ${table} WHERE due_at IS NOT NULL ORDER BY tenant_key LIMIT 1)
-      UNION ALL
-      SELECT next.tenant_key FROM tenants CROSS JOIN LATERAL (
-        SELECT tenant_key FROM ${table}
-        WHERE due_at IS NOT NULL AND tenant_key > tenants.tenant_key ORDER BY tenant_key LIMIT 1
-      ) next
-    ), due AS (
-      SELECT row.id, row.due_at, tenants.tenant_key, coalesce(($3::jsonb ->> tenants.tenant_key)::int, 0)
-        + row_number() OVER (PARTITION BY tenants.tenant_key ORDER BY row.due_at) AS turn
-      FROM tenants CROSS JOIN LATERAL (
-        SELECT ${id} AS id, due_at FROM ${table}
-        WHERE tenant_key = tenants.tenant_key AND due_at <= now() ORDER BY due_at LIMIT $1
-      ) row
-    ), picked AS (
-      SELECT id FROM due
-      WHERE turn <= CASE WHEN (SELECT count(DISTINCT tenant_key) FROM due) > 1 THEN $4::int ELSE $5::int END
-      ORDER BY turn, due_at LIMIT $1
-    ), locked AS (
-      SELECT ${id} AS id FROM ${table}
-      WHERE ${id} IN (SELECT id FROM picked) AND due_at <= now() FOR UPDATE SKIP LOCKED
-    )
-    UPDATE ${table} AS claimed SET due_at = now() + $2 * interval '1 ms', ${set}
-    FROM locked WHERE claimed.${id} = locked.id
-    RETURNING ${returning}`
+export interface FairTable {
+  /** Has `tenant_key`, `due_at` (null: nothing to do) and an index over both, which is hopped through by tenant. */
+  table: string
+  /** Its primary key, one column. */
+  id: string
+  /** There is an index over `due_at`: what is due is found without a look at every tenant, unless it is too much. */
+  byTime?: boolean
+  /** What a claim sets beside `due_at`; the row is `claimed`. */
+  set: string
+  /** What is answered of each row `claimed`, and what else it is read from. */
+  returning: string
+  join?: string
 }
 
 export interface FairClaim {
-  /** Rows. */
+  /** Rows, at least 1. */
   most: number
   leaseMs: number
   /** The tenant of each call in flight. */
@@ -46,15 +34,100 @@ export interface FairClaim {
   alone: number
 }
 
-/** Values of a statement of `fairClaimSql`. */
-export function fairClaimValues({ most, leaseMs, inFlight = [], among, alone }: FairClaim): Array<number | string> {
-  const calls = new Map<string, number>()
-  for (const tenant of inFlight) calls.set(tenant, (calls.get(tenant) ?? 0) + 1)
-  return [most, leaseMs, JSON.stringify(Object.fromEntries(calls)), among, alone]
+export interface Claimed<Row> {
+  rows: Row[]
+  /** More is due than these: another claim finds it, unless it waits for its tenant's calls in flight. */
+  isMore: boolean
+}
+
+export type ClaimFairly<Row> = (sql: Pick<Sql, 'query'>, claim: FairClaim) => Promise<Claimed<Row>>
+
+interface Turn {
+  /** The tenant after whom the next claim goes on; null when there was no need for turns. */
+  turns_end: string | null
+  is_more: boolean
+}
+
+/** One claimer, which knows whose turn is next. They begin at different tenants, so as not to meet at the same rows. */
+export function createFairClaim<Row>(table: FairTable): ClaimFairly<Row> {
+  const text = claimSql(table)
+  let after: string = randomUUID()
+  let isCrowded = table.byTime !== true
+  return async (sql, { most, leaseMs, inFlight = [], among, alone }) => {
+    const values = [most, leaseMs, JSON.stringify(countsOf(inFlight)), among, alone, after, isCrowded]
+    const { rows } = await sql.query<Row & Turn>(text, values)
+    const end = rows[0]?.turns_end ?? null
+    after = end ?? after
+    if (table.byTime) isCrowded = end !== null && rows.length >= most
+    return { rows, isMore: rows[0]?.is_more ?? false }
+  }
 }
 
 /** Of calls that hold up others while they last: a quarter while others wait, and alone all but a quarter. */
 export function sharesOf(concurrency: number): Pick<FairClaim, 'among' | 'alone'> {
   const quarter = Math.ceil(concurrency / 4)
   return { among: quarter, alone: Math.max(1, concurrency - quarter) }
+}
+
+function countsOf(names: Iterable<string>): Record<string, number> {
+  const counts = new Map<string, number>()
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return Object.fromEntries(counts)
+}
+
+/**
+ * `oldest`  what is due, when that is not more than is wanted;
+ * `walk`    else hops from tenant to tenant, once around at most, and ends when so many were found that something is due
+ *           of and that have no calls in flight: each of them gets a row;
+ * `due`     the first row of each, of few tenants some more, and none that another claimer has locked: who claims at the
+ *           same time gets the next ones;
+ * `picked`  as many as are wanted, by turns, numbered behind their tenant's calls in flight.
+ */
+function claimSql({ table, id, byTime = false, set, returning, join = '' }: FairTable): string {
+  const oldest = `
+    oldest AS MATERIALIZED (
+      SELECT ${id} AS id, tenant_key, due_at FROM ${table}
+      WHERE NOT $7::boolean AND due_at <= now() ORDER BY due_at LIMIT $1::int + 1 FOR UPDATE SKIP LOCKED
+    ), crowd AS MATERIALIZED (SELECT $7::boolean OR count(*) > $1::int AS is_there FROM oldest),`
+  const anyone = 'crowd AS MATERIALIZED (SELECT $7::boolean AS is_there),'
+  return `
+    WITH RECURSIVE ${byTime ? oldest : anyone} walk AS (
+      SELECT $6::text AS tenant_key, 0 AS lap, false AS is_due, 0 AS fresh FROM crowd WHERE is_there
+      UNION ALL
+      SELECT next.tenant_key, next.lap, probe.is_due, walk.fresh + (probe.is_due AND NOT $3::jsonb ? next.tenant_key)::int
+      FROM walk CROSS JOIN LATERAL (
+        (SELECT tenant_key, walk.lap FROM ${table}
+         WHERE due_at IS NOT NULL AND tenant_key > walk.tenant_key AND (walk.lap = 0 OR tenant_key <= $6)
+         ORDER BY tenant_key LIMIT 1)
+        UNION ALL
+        (SELECT tenant_key, 1 FROM ${table}
+         WHERE due_at IS NOT NULL AND walk.lap = 0 AND tenant_key <= $6 ORDER BY tenant_key LIMIT 1)
+        LIMIT 1
+      ) next CROSS JOIN LATERAL (
+        SELECT EXISTS (SELECT 1 FROM ${table} WHERE tenant_key = next.tenant_key AND due_at <= now()) AS is_due OFFSET 0
+      ) probe
+      WHERE walk.fresh < $1::int
+    ), found AS MATERIALIZED (
+      SELECT tenant_key, least($1::int, greatest(1, $1::int * 3 / 2 / count(*) OVER ())) AS helping FROM walk WHERE is_due
+    ), due AS MATERIALIZED (
+      ${byTime ? 'SELECT id, tenant_key, due_at FROM oldest WHERE NOT (SELECT is_there FROM crowd) UNION ALL' : ''}
+      SELECT row.id, found.tenant_key, row.due_at FROM found CROSS JOIN LATERAL (
+        SELECT ${id} AS id, due_at FROM ${table}
+        WHERE tenant_key = found.tenant_key AND due_at <= now() ORDER BY due_at LIMIT helping FOR UPDATE SKIP LOCKED
+      ) row
+    ), numbered AS (
+      SELECT id, due_at, coalesce(($3::jsonb ->> tenant_key)::int, 0)
+        + row_number() OVER (PARTITION BY tenant_key ORDER BY due_at) AS turn FROM due
+    ), picked AS (
+      SELECT id FROM numbered
+      WHERE turn <= CASE WHEN (SELECT count(DISTINCT tenant_key) FROM due) > 1 THEN $4::int ELSE $5::int END
+      ORDER BY turn, due_at LIMIT $1::int
+    ), claimed AS (
+      UPDATE ${table} AS claimed SET due_at = now() + $2 * interval '1 ms', ${set}
+      FROM picked WHERE claimed.${id} = picked.id AND claimed.due_at <= now()
+      RETURNING claimed.*
+    )
+    SELECT ${returning}, (SELECT tenant_key FROM walk ORDER BY lap DESC, tenant_key DESC LIMIT 1) AS turns_end,
+      (SELECT is_there FROM crowd) OR (SELECT count(*) FROM due) > (SELECT count(*) FROM picked) AS is_more
+    FROM claimed ${join}`
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { openPool } from './pool.js'
-import { openSchemaEngine, UNFINISHED } from './schema-engine.js'
+import { UNFINISHED } from './unfinished.js'
 
 /**
  * Brings a database to the schema of this release.
@@ -78,6 +78,8 @@ async function makeSchema(session: pg.Client, schema: string): Promise<void> {
 }
 
 async function apply(session: pg.Client, target: Target, folder: string, names: string[]): Promise<string[]> {
+  // Loaded here only: most starts find nothing to apply.
+  const { openSchemaEngine } = await import('./schema-engine.js')
   const pool = openPool({ ...target.connection, max: 2 })
   const engine = await openSchemaEngine(pool, target.schema)
   try {

@@ -11,6 +11,7 @@ import {
 } from '@prisma/driver-adapter-utils'
 import * as wasm from '@prisma/schema-engine-wasm/schema_engine_bg'
 import pg from 'pg'
+import { UNFINISHED } from './unfinished.js'
 
 /**
  * Prisma's own schema engine, as WebAssembly over the pg driver: it applies and diffs migrations without a program that
@@ -111,8 +112,6 @@ async function runScript(pool: pg.Pool, script: string): Promise<void> {
     throw asEngineError(error)
   }
 }
-
-export const UNFINISHED = 'finished_at IS NULL AND rolled_back_at IS NULL'
 
 function asEngineError(error: unknown): unknown {
   if (!(error instanceof pg.DatabaseError)) return error
