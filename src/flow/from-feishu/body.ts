@@ -37,17 +37,25 @@ export function readBody(request: IncomingMessage, limit: number, withinMs: numb
 const ownBytes = 16 * 1024
 const leastBytes = 4096
 
-/** Copies parts into one buffer: a list of them would hold a hundred bytes and more for each chunk of one byte. */
+/**
+ * Copies parts into one buffer: a list of them would hold a hundred bytes and more for each chunk of one byte. What came
+ * in one part, as an event does, is not copied.
+ */
 function gather(budget: Budget) {
-  let held = Buffer.alloc(0)
+  let held: Buffer = Buffer.alloc(0)
   let size = 0
   let taken = 0
-  const grow = (needed: number): boolean => {
-    let capacity = Math.max(held.length, leastBytes)
-    while (capacity < needed) capacity *= 2
+  const reserve = (capacity: number): boolean => {
     const more = Math.max(0, capacity - ownBytes) - taken
+    if (more <= 0) return true
     if (!budget.take(more)) return false
     taken += more
+    return true
+  }
+  const grow = (needed: number): boolean => {
+    let capacity = Math.max(size, leastBytes)
+    while (capacity < needed) capacity *= 2
+    if (!reserve(capacity)) return false
     const grown = Buffer.allocUnsafe(capacity)
     held.copy(grown, 0, 0, size)
     held = grown
@@ -56,6 +64,12 @@ function gather(budget: Budget) {
   return {
     size: () => size,
     add: (part: Buffer): boolean => {
+      if (size === 0) {
+        if (!reserve(part.length)) return false
+        held = part
+        size = part.length
+        return true
+      }
       if (size + part.length > held.length && !grow(size + part.length)) return false
       size += part.copy(held, size)
       return true

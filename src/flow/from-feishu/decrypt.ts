@@ -22,7 +22,10 @@ export function decrypt(encrypted: string, key: Buffer): Opened {
   if (bytes.length < 2 * blockBytes || bytes.length % blockBytes !== 0) return { whole: false, bytes: Buffer.alloc(0) }
   // OpenSSL would throw at a wrong padding, which takes time.
   const decipher = createDecipheriv('aes-256-cbc', key, bytes.subarray(0, blockBytes)).setAutoPadding(false)
-  return withoutPadding(Buffer.concat([decipher.update(bytes.subarray(blockBytes)), decipher.final()]))
+  const plain = decipher.update(bytes.subarray(blockBytes))
+  // Of whole blocks nothing is left to come.
+  decipher.final()
+  return withoutPadding(plain)
 }
 
 /** PKCS#7: the last byte says how many there are of its kind. Looks at a whole block, wherever the first wrong one is. */

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { ReceivedEvent } from '../map.js'
 import { decrypt, deriveKey } from './decrypt.js'
 import { parseObject, readEnvelope } from './envelope.js'
-import { equalInConstantTime, readSignatureHeaders, readTimestamp, verifySignature } from './signature.js'
+import { equalInConstantTime, hashOf, readSignatureHeaders, readTimestamp, verifySignature } from './signature.js'
 
 export interface ReceivingApp {
   appId: string
@@ -18,6 +18,24 @@ export type Verdict =
 
 export type Refusal = 'not_json' | 'plaintext' | 'signature' | 'unsigned' | 'decryption' | 'token' | 'app' | 'too_old'
 
+interface Derived {
+  key: Buffer
+  tokenHash: Buffer
+  appIdHash: Buffer
+}
+
+const derived = new WeakMap<ReceivingApp, Derived>()
+
+/** What follows from an app alone is made once. */
+function derivedOf(app: ReceivingApp): Derived {
+  const known = derived.get(app)
+  if (known !== undefined) return known
+  const { encryptKey, verificationToken, appId } = app
+  const made = { key: deriveKey(encryptKey), tokenHash: hashOf(verificationToken), appIdHash: hashOf(appId) }
+  derived.set(app, made)
+  return made
+}
+
 /** Judges the raw bytes of one request for one app, in the order in which the checks stand below. */
 export function judge(body: Buffer, headers: IncomingHttpHeaders, app: ReceivingApp): Verdict {
   const outer = parseObject(body)
@@ -26,16 +44,17 @@ export function judge(body: Buffer, headers: IncomingHttpHeaders, app: Receiving
   if (typeof encrypted !== 'string') return refused('plaintext')
   const signed = readSignatureHeaders(headers)
   if (signed !== 'none' && !verifySignature(signed, body, app.encryptKey)) return refused('signature')
-  const { whole, bytes: payload } = decrypt(encrypted, deriveKey(app.encryptKey))
+  const { key, tokenHash, appIdHash } = derivedOf(app)
+  const { whole, bytes: payload } = decrypt(encrypted, key)
   // Read in any case, so that the time does not tell whether the padding was right.
   const read = readEnvelope(payload)
   const envelope = whole ? read : null
-  const tokenFits = envelope !== null && equalInConstantTime(app.verificationToken, envelope.token)
+  const tokenFits = envelope !== null && equalInConstantTime(tokenHash, envelope.token)
   if (tokenFits && envelope.kind === 'url_verification') return { kind: 'challenge', challenge: envelope.challenge }
   if (signed === 'none' || signed === 'incomplete') return refused('unsigned')
   if (envelope === null) return refused('decryption')
   if (!tokenFits) return refused('token')
-  if (!equalInConstantTime(app.appId, envelope.appId)) return refused('app')
+  if (!equalInConstantTime(appIdHash, envelope.appId)) return refused('app')
   const { eventId, type, tenantKey, createTime } = envelope
   const event = { appId: app.appId, eventId, type, tenantKey, createTime, payload }
   return { kind: 'event', event, signedAt: readTimestamp(signed.timestamp) }

@@ -120,12 +120,18 @@ async function keep(
 }
 
 /** Later than promised is as good as never: Feishu sends it again, and whatever was committed meanwhile is a duplicate. */
-async function by<T>(deadline: number, work: Promise<T>): Promise<T | 'unavailable'> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<'unavailable'>((resolve) => {
-    timer = setTimeout(resolve, Math.max(0, deadline - performance.now()), 'unavailable')
+function by<T>(deadline: number, work: Promise<T>): Promise<T | 'unavailable'> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, Math.max(0, deadline - performance.now()), 'unavailable')
+    const inTime = (result: T) => {
+      clearTimeout(timer)
+      resolve(result)
+    }
+    work.then(inTime, (failure: unknown) => {
+      clearTimeout(timer)
+      reject(failure)
+    })
   })
-  return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
 
 const unavailable: Answer = { status: 503, reason: 'unavailable', headers: { 'Retry-After': '5' } }

@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Database } from '../../platform/database/database.js'
 import type { Started } from '../../platform/lifetime.js'
 import type { Acceptance, Inbox, ReceivedEvent } from '../map.js'
+import { atMostEvery } from './at-most-every.js'
 
 /**
  * The room `inbox`: keeps each event once, durably, before anybody acts on it.
@@ -13,13 +14,13 @@ import type { Acceptance, Inbox, ReceivedEvent } from '../map.js'
 export interface AcceptOptions {
   database: Pick<Database, 'intake'>
   sealer: Sealer
-  /** Called after a commit that brought something new. */
+  /** Called after a commit that brought something new; once for all commits of a few milliseconds. */
   onAccepted: () => void
   onBatch?: (size: number, elapsedMs: number) => void
 }
 
 interface Waiting {
-  hash: Buffer
+  key: string
   event: ReceivedEvent
   /** It was answered already: Feishu sends it again. */
   late: boolean
@@ -31,15 +32,19 @@ const batchesAtOnce = 2
 const mostWaiting = 2000
 /** Nobody waits longer than this in the queue and in PostgreSQL together, in ms. */
 const answerWithinMs = 2200
+/** Who is told of new events looks for all there are: in a burst there are hundreds of commits in a second. */
+const tellEveryMs = 20
 
 export function createInbox(options: AcceptOptions): Inbox & Started {
   const queue: Waiting[] = []
   const running = new Set<Promise<void>>()
+  const news = atMostEvery(tellEveryMs, options.onAccepted)
   const pump = () => {
     while (running.size < batchesAtOnce && queue.length > 0) {
       const batch = commit(
         queue.splice(0, largestBatch).filter((each) => !each.late),
         options,
+        () => news.tell(),
       )
       running.add(batch)
       void batch.finally(() => {
@@ -53,7 +58,7 @@ export function createInbox(options: AcceptOptions): Inbox & Started {
       if (queue.length >= mostWaiting) return Promise.resolve('unavailable')
       return new Promise((resolve) => {
         const waiting: Waiting = {
-          hash: hashOf(event.appId, event.eventId),
+          key: keyOf(event.appId, event.eventId),
           event,
           late: false,
           answer: (acceptance) => {
@@ -73,33 +78,33 @@ export function createInbox(options: AcceptOptions): Inbox & Started {
     isKnown: (appId, eventId) => isKnown(options, appId, eventId),
     stop: async () => {
       while (running.size > 0) await Promise.all(running)
+      await news.stop()
     },
   }
 }
 
 /** Sorted, since overlapping batches that lock keys in different orders deadlock. */
-async function commit(batch: Waiting[], options: AcceptOptions): Promise<void> {
+async function commit(batch: Waiting[], options: AcceptOptions, tell: () => void): Promise<void> {
   if (batch.length === 0) return
   const started = performance.now()
-  const sorted = batch.toSorted((one, other) => Buffer.compare(one.hash, other.hash))
-  const firsts = sorted.filter((each, index) => index === 0 || sorted[index - 1]?.hash.equals(each.hash) === false)
-  const fresh = await insertAll(firsts, options)
-  if (fresh.size > 0) options.onAccepted()
+  const sorted = batch.toSorted((one, other) => (one.key < other.key ? -1 : Number(one.key > other.key)))
+  const firsts = sorted.filter((each, index) => sorted[index - 1]?.key !== each.key)
+  const outcomes = await insertAll(firsts, options)
+  if (outcomes.size > 0) tell()
   options.onBatch?.(batch.length, performance.now() - started)
   for (const each of sorted) {
-    const key = each.hash.toString('hex')
-    const outcome = fresh.get(key) ?? 'duplicate'
+    const outcome = outcomes.get(each.key) ?? 'duplicate'
     each.answer(outcome)
-    if (outcome === 'accepted') fresh.set(key, 'duplicate')
+    if (outcome === 'accepted') outcomes.set(each.key, 'duplicate')
   }
 }
 
-/** What became of each hash; `duplicate` where none is named. */
+/** What became of each key; `duplicate` where none is named. */
 async function insertAll(rows: Waiting[], options: AcceptOptions): Promise<Map<string, Acceptance>> {
   try {
     return await insert(rows, options)
   } catch (failure) {
-    if (rows.length === 1 || !isOfRows(failure)) return outcomes(rows, 'unavailable')
+    if (rows.length === 1 || !isOfRows(failure)) return all(rows, 'unavailable')
     return insertOneByOne(rows, options)
   }
 }
@@ -111,53 +116,70 @@ function isOfRows(failure: unknown): boolean {
 
 /** One row that PostgreSQL does not take must not cost its neighbours their answer. */
 async function insertOneByOne(rows: Waiting[], options: AcceptOptions): Promise<Map<string, Acceptance>> {
-  const all = new Map<string, Acceptance>()
+  const each = new Map<string, Acceptance>()
   const until = performance.now() + answerWithinMs
   for (const row of rows) {
     const late = performance.now() > until
-    const one = late ? outcomes([row], 'unavailable') : await insertAll([row], options)
-    for (const [hash, outcome] of one) all.set(hash, outcome)
+    const one = late ? all([row], 'unavailable') : await insertAll([row], options)
+    for (const [key, outcome] of one) each.set(key, outcome)
   }
-  return all
+  return each
 }
 
+/** Payloads come one after the other in a single value: as an array they would be written and read as hexadecimal digits. */
 const insertSql = `
   WITH fresh AS (
     INSERT INTO seen_events (hash) SELECT unnest($1::bytea[]) ON CONFLICT DO NOTHING RETURNING hash
+  ), kept AS (
+    INSERT INTO events (app_id, event_id, type, tenant_key, create_time, payload_sealed, trace_parent)
+    SELECT e.app_id, e.event_id, e.type, e.tenant_key, e.create_time, substring($7::bytea FROM e.first FOR e.size), e.trace_parent
+    FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $8::int[], $9::int[], $10::text[])
+      AS e (hash, app_id, event_id, type, tenant_key, create_time, first, size, trace_parent)
+    JOIN fresh USING (hash)
   )
-  INSERT INTO events (app_id, event_id, type, tenant_key, create_time, payload_sealed, trace_parent)
-  SELECT e.app_id, e.event_id, e.type, e.tenant_key, e.create_time, e.payload, e.trace_parent
-  FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::text[])
-    AS e (hash, app_id, event_id, type, tenant_key, create_time, payload, trace_parent)
-  JOIN fresh USING (hash)
-  RETURNING app_id, event_id`
+  SELECT encode(hash, 'hex') AS key FROM fresh`
 
 async function insert(rows: Waiting[], { database, sealer }: AcceptOptions): Promise<Map<string, Acceptance>> {
   const events = rows.map((row) => row.event)
-  const result = await database.intake.query<{ app_id: string; event_id: string }>({
+  const payloads = events.map((event) => sealer.seal(event.payload, eventContext(event.appId, event.eventId)))
+  const result = await database.intake.query<{ key: string }>({
     name: 'accept-events',
     text: insertSql,
     values: [
-      rows.map((row) => row.hash),
+      rows.map((row) => `\\x${row.key}`),
       events.map((event) => event.appId),
       events.map((event) => event.eventId),
       events.map((event) => event.type),
       events.map((event) => event.tenantKey),
       events.map((event) => event.createTime),
-      events.map((event) => sealer.seal(event.payload, eventContext(event.appId, event.eventId))),
+      Buffer.concat(payloads),
+      firstsOf(payloads),
+      payloads.map((payload) => payload.length),
       events.map((event) => event.traceParent ?? null),
     ],
   })
-  return new Map(result.rows.map((row) => [hashOf(row.app_id, row.event_id).toString('hex'), 'accepted']))
+  return new Map(result.rows.map(({ key }) => [key, 'accepted']))
 }
 
-function outcomes(rows: Waiting[], outcome: Acceptance): Map<string, Acceptance> {
-  return new Map(rows.map((row) => [row.hash.toString('hex'), outcome]))
+/** Where each begins, counted as SQL does. */
+function firstsOf(parts: readonly Buffer[]): number[] {
+  let next = 1
+  return parts.map((part) => {
+    const first = next
+    next += part.length
+    return first
+  })
+}
+
+function all(rows: Waiting[], outcome: Acceptance): Map<string, Acceptance> {
+  return new Map(rows.map((row) => [row.key, outcome]))
 }
 
 async function isKnown({ database }: AcceptOptions, appId: string, eventId: string): Promise<boolean | 'unavailable'> {
   try {
-    const found = await database.intake.query('SELECT 1 FROM seen_events WHERE hash = $1', [hashOf(appId, eventId)])
+    const found = await database.intake.query('SELECT 1 FROM seen_events WHERE hash = $1', [
+      Buffer.from(keyOf(appId, eventId), 'hex'),
+    ])
     return found.rowCount === 1
   } catch {
     return 'unavailable'
@@ -168,7 +190,7 @@ export function eventContext(appId: string, eventId: string): string {
   return `event:${appId}:${eventId}`
 }
 
-/** Sixteen bytes of a SHA-256: narrow, and still no two events share one. */
-function hashOf(appId: string, eventId: string): Buffer {
-  return createHash('sha256').update(`${appId}\n${eventId}`).digest().subarray(0, 16)
+/** Sixteen bytes of a SHA-256, in hexadecimal digits: narrow, and still no two events share one. */
+function keyOf(appId: string, eventId: string): string {
+  return hash('sha256', `${appId}\n${eventId}`, 'hex').slice(0, 32)
 }

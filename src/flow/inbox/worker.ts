@@ -1,9 +1,11 @@
+import { forEachAtOnce, groupBy } from '../../platform/at-once.js'
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Database, Sql } from '../../platform/database/database.js'
-import { fairClaimSql, fairClaimValues } from '../../platform/database/fair-claim.js'
+import { createFairClaim } from '../../platform/database/fair-claim.js'
 import type { Logger } from '../../platform/logger.js'
 import { type Loop, startLoop } from '../../platform/loop.js'
 import { failSpan, inSpan, type Span } from '../../platform/tracing/spans.js'
+import { isArchived } from '../archived.js'
 import { eventContext } from './accept.js'
 import { checkOf } from './check-of.js'
 import { effects } from './effects.js'
@@ -23,41 +25,47 @@ export type SettledState = 'done' | 'ignored' | 'failed'
 interface ClaimedEvent {
   id: string
   attempts: number
+  tenant_key: string
   trace_parent: string | null
 }
 
 const batch = 50
 const leaseMs = 30_000
 const scanMs = 1000
+/** A tenant's events go one after the other; an effect is a dozen statements that wait for PostgreSQL most of the time. */
+const tenantsAtOnce = 4
+const tenantOf = (event: ClaimedEvent) => event.tenant_key
 /** An effect that fails for so many times is not passing: a person has to look. */
 const mostAttempts = 10
 
-const claimSql = fairClaimSql({
+const waiting = {
   table: 'events',
   id: 'id',
   set: 'attempts = claimed.attempts + 1',
-  returning: 'claimed.id, claimed.attempts, claimed.trace_parent',
-})
+  returning: 'claimed.id, claimed.attempts, claimed.tenant_key, claimed.trace_parent',
+}
 
 /**
  * Gives each committed event its effect once: the effect and the event's new state are one transaction, and its payload
  * is cleared in it. An event that fails never holds up another.
  */
 export function startInboxWorker(options: InboxWorkerOptions): Loop {
+  const claim = createFairClaim<ClaimedEvent>(waiting)
   return startLoop({
     name: 'inbox',
     everyMs: scanMs,
     log: options.log,
     ...(options.onFailure && { onFailure: options.onFailure }),
     turn: async (signal) => {
-      const values = fairClaimValues({ most: batch, leaseMs, among: Math.ceil(batch / 4), alone: batch })
-      const claimed = await options.database.pool.query<ClaimedEvent>(claimSql, values)
-      for (const event of claimed.rows) {
-        if (signal.aborted) await handBack(options.database, event)
-        else await process(options, event)
-      }
-      if (claimed.rows.length > 0) options.onEffect()
-      return claimed.rows.length > 0 ? 0 : scanMs
+      const shares = { among: Math.ceil(batch / 4), alone: batch }
+      const { rows: claimed } = await claim(options.database.pool, { most: batch, leaseMs, ...shares })
+      await forEachAtOnce(groupBy(claimed, tenantOf), tenantsAtOnce, async (events) => {
+        for (const event of events) {
+          if (signal.aborted) await handBack(options.database, event)
+          else await process(options, event)
+        }
+      })
+      return claimed.length > 0 ? 0 : scanMs
     },
   })
 }
@@ -70,6 +78,8 @@ async function process(options: InboxWorkerOptions, event: ClaimedEvent): Promis
   const attributes = { 'bgc.id': event.id, 'bgc.attempts': event.attempts }
   const facts = { kind: 'consumer', parent: event.trace_parent, attributes } as const
   await inSpan('take effect', facts, (span) => processTraced(options, event, span))
+  // At once: what it left to do does not wait for the rest of the batch.
+  options.onEffect()
 }
 
 async function processTraced(options: InboxWorkerOptions, event: ClaimedEvent, span: Span): Promise<void> {
@@ -183,10 +193,11 @@ async function keep(
     'SELECT erased_at IS NOT NULL AS erased FROM orders WHERE background_check_id = $1 FOR SHARE',
     [check],
   )
+  const erased = order.rows[0]?.erased ?? (check !== null && (await isArchived(sql, check)))
   await sql.query(
     `UPDATE events SET state = $2, error = $3, due_at = NULL, settled_at = now(), background_check_id = $4,
        payload_sealed = CASE WHEN $5 THEN NULL ELSE payload_sealed END
      WHERE id = $1 AND state = 'new'`,
-    [id, state, problem, check, order.rows[0]?.erased ?? false],
+    [id, state, problem, check, erased],
   )
 }

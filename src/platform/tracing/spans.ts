@@ -5,6 +5,7 @@ import {
   ROOT_CONTEXT,
   type Span,
   SpanKind,
+  type SpanOptions,
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api'
@@ -32,11 +33,11 @@ const kinds = { server: SpanKind.SERVER, client: SpanKind.CLIENT, consumer: Span
 /** The caller ends it. */
 export function beginSpan(name: string, facts: SpanFacts): Span {
   const { kind, since, attributes } = facts
-  const options = {
-    ...(kind && { kind: kinds[kind] }),
-    ...(since !== undefined && { startTime: performance.timeOrigin + since }),
-    ...(attributes && { attributes }),
-  }
+  // Not spread: each push begins one, with an SDK and without.
+  const options: SpanOptions = {}
+  if (kind !== undefined) options.kind = kinds[kind]
+  if (since !== undefined) options.startTime = performance.timeOrigin + since
+  if (attributes !== undefined) options.attributes = attributes
   return tracer.startSpan(name, options, contextOf(facts))
 }
 

@@ -5,7 +5,7 @@ const pattern = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
 
 /** `null`: there is no trace to go on with. */
 export function writeTraceParent(span: SpanContext | undefined): string | null {
-  if (span === undefined || !isSpanContextValid(span)) return null
+  if (span === undefined || span === INVALID_SPAN_CONTEXT || !isSpanContextValid(span)) return null
   const flags = (span.traceFlags & TraceFlags.SAMPLED).toString(16).padStart(2, '0')
   return `00-${span.traceId}-${span.spanId}-${flags}`
 }
