@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { seededRandom } from '../../src/sandbox/support/random.js'
 import { type FaultName, faultsOf, makeFault } from '../../test/faults/kit/catalogue.js'
+import { type LivedFault, liveOne } from '../../test/faults/kit/live-one.js'
 import { type Mode, shuffled } from '../../test/faults/kit/plan.js'
-import type { LivedFault } from '../../test/faults/kit/run.js'
 import type { Settings } from './settings.js'
 import type { SoakWorld } from './world.js'
 
@@ -75,23 +75,7 @@ export async function liveThrough(
     await sleep(planned.afterMs)
     for (const each of world.processes) each.forgetLines()
     now(planned.name)
-    lived.push(await liveOne(world, planned))
+    lived.push(await liveOne(makeFault(world, planned), planned, feltWithinMs))
     now('')
   }
-}
-
-async function liveOne(world: SoakWorld, planned: ReturnType<Deal['next']>): Promise<LivedFault> {
-  const { name, lastsMs } = planned
-  const fault = makeFault(world, planned)
-  const from = Date.now()
-  await fault.begin()
-  const until = performance.now() + lastsMs
-  const late = performance.now() + Math.max(lastsMs, feltWithinMs)
-  let bites = 0
-  while (performance.now() < until || (bites === 0 && performance.now() < late)) {
-    await sleep(50)
-    bites = await fault.bites()
-  }
-  await fault.end()
-  return { name, from, to: Date.now(), bites, losesAnswers: fault.losesAnswers }
 }

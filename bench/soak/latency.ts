@@ -10,7 +10,7 @@ export interface Latencies {
 }
 
 /** Read off the journals of both sandboxes; `at` is when it began. */
-export function latenciesOf({ feishu, vendor }: World, { checks, createdBy }: Crowd): Latencies {
+export function latenciesOf({ feishu, vendor }: World, { checks }: Crowd): Latencies {
   const placedAt = new Map<string, number>()
   for (const { operation, backgroundCheckId, at } of vendor.calls())
     if (operation === 'orders.create' && backgroundCheckId !== undefined && !placedAt.has(backgroundCheckId))
@@ -20,8 +20,8 @@ export function latenciesOf({ feishu, vendor }: World, { checks, createdBy }: Cr
     const key = keyOf(backgroundCheckId, String(api), stageOf(body))
     if (!calledAt.has(key)) calledAt.set(key, at)
   }
-  const toVendor = checks.flatMap(({ id }) => {
-    const pushedAt = feishu.event(createdBy.get(id) ?? '').attempts[0]?.at
+  const toVendor = checks.flatMap(({ id, eventId }) => {
+    const pushedAt = feishu.event(eventId).attempts[0]?.at
     return between(pushedAt, placedAt.get(id))
   })
   const toFeishu = checks.flatMap(({ id }) => {

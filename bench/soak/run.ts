@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { LivedFault } from '../../test/faults/kit/live-one.js'
 import { judge } from '../../test/faults/kit/oracle.js'
-import type { LivedFault } from '../../test/faults/kit/run.js'
 import { Service } from '../../test/faults/kit/services.js'
 import { unsettled } from '../../test/faults/kit/unsettled.js'
 import { Crowd } from './crowd.js'

@@ -84,5 +84,4 @@ function planFor(seed: number, index: number, disk: boolean): RunPlan {
   return planOf(seed, mode, long, { leaveOut })
 }
 
-// What a part of a run still has on a timer holds nobody up.
-process.exit(await main())
+process.exitCode = await main()

@@ -1,29 +1,45 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import pg from 'pg'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
 import { type SandboxFeishu, type SandboxVendor, until } from '../../src/sandbox/index.js'
 import { freshSchema } from '../support/postgres.js'
 import { type StartedRedis, startRedis } from '../support/redis.js'
 import { apps, customers } from './kit/customers.js'
-import { limiterScripts, type MortalApp, type Role, startMortalApp, takeWhatTheDeadHeld } from './kit/mortal-app.js'
+import { limiterScripts } from './kit/limiter-scripts.js'
+import { type Mortal, openWays, takeWhatTheDeadHeld } from './kit/mortal.js'
+import { startMortalApp } from './kit/mortal-app.js'
+import { startMortalProcess } from './kit/mortal-process.js'
 import { isLongForm, someSeed } from './kit/short-form.js'
-import { dealt, namedSteps, type Step, watchFor } from './kit/steps.js'
+import { dealt, handful, namedSteps, type Role, type Step, watchFor } from './kit/steps.js'
 import { appEntry, environmentOf, startSandboxes } from './kit/world.js'
 
 const roles: Role[] = ['receiver', 'poller', 'sync']
 const all = namedSteps(await limiterScripts())
 /** The long form dies before and after each step, the short one before or after. */
 const steps = isLongForm() ? all : dealt(all, someSeed())
+/** At these a process of its own is killed: one takes a second to start. At the others one inside of the test loses all its ways. */
+const killed = isLongForm() ? all : handful(steps, someSeed(), 6)
 
 let feishu: SandboxFeishu
 let vendor: SandboxVendor
 let redis: StartedRedis
 let pool: pg.Pool
 let databaseUrl: URL
+let folder: string
 let accountId: string
-const alive = new Map<Role, MortalApp>()
-const dead: MortalApp[] = []
+const alive = new Map<Role, Mortal>()
+const dead: Mortal[] = []
 const crashedAt: number[] = []
+/** Settles when there is one of each role again. */
+let replaced: Promise<void> = Promise.resolve()
 const customer = customers[0] ?? { appId: '', tenantKey: '' }
+/** What a busy machine may take. */
+const wait = { timeoutMs: 60_000, everyMs: 20 }
+const wide = [{ limit: 1000, windowMs: 1000 }]
+/** After a lost answer Feishu is asked this soon. */
+const lookAfterMs = [20, 60, 150]
 
 beforeAll(async () => {
   ;({ feishu, vendor } = await startSandboxes({ switches: {}, vendorOffers: { batch: false, changes: false } }, wide))
@@ -31,7 +47,9 @@ beforeAll(async () => {
   databaseUrl = new URL(freshSchema(inject('databaseUrl')))
   const schema = databaseUrl.searchParams.get('schema')
   pool = new pg.Pool({ connectionString: withoutSchema(databaseUrl), options: `-c search_path=${schema}` })
-  for (const role of roles) await start(role)
+  folder = await mkdtemp(join(tmpdir(), 'bgc-steps-'))
+  await writeFile(join(folder, 'apps.json'), JSON.stringify(apps.map(appEntry)))
+  for (const role of roles) await start(role, isLongForm())
   vendor.setScenario(() => [
     { afterMs: 0, stage: { id: 'st-1', name: 'stage' } },
     { afterMs: 0, result: { result: 'clear', reports: [{ name: 'f.pdf' }] } },
@@ -42,13 +60,18 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await Promise.all([...alive.values()].map(({ app }) => app.stop()))
-  await Promise.all([...alive.values(), ...dead].map((each) => each.buried()))
+  await replaced.catch(() => 'the test that waited for it has failed')
+  await Promise.all([...alive.values()].map((each) => each.stop()))
+  await Promise.all(dead.map((each) => each.buried()))
   await pool.end()
   await Promise.all([feishu.stop(), vendor.stop(), redis.stop()])
+  await rm(folder, { recursive: true, force: true })
 })
 
-const wide = [{ limit: 1000, windowMs: 1000 }]
+/** What was not reached kills nobody later. */
+afterEach(() => {
+  for (const { ways } of alive.values()) for (const way of Object.values(ways)) way.watcher = undefined
+})
 
 function withoutSchema(url: URL): string {
   const plain = new URL(url)
@@ -56,88 +79,105 @@ function withoutSchema(url: URL): string {
   return plain.href
 }
 
-async function start(role: Role): Promise<void> {
-  const ports = {
+async function start(role: Role, asProcess: boolean): Promise<void> {
+  const ways = await openWays(role, {
     postgres: Number(databaseUrl.port),
     redis: redis.port,
     feishu: feishu.port,
     vendor: vendor.port,
+  })
+  const database = new URL(databaseUrl)
+  database.port = String(ways.postgres.port)
+  const { PATH = '', HOME = '' } = process.env
+  const env = {
+    ...environmentOf(ways, wide),
+    FEISHU_APPS_FILE: join(folder, 'apps.json'),
+    DATABASE_URL: database.href,
+    BGC_ROLES: role,
   }
-  const process = await startMortalApp(
-    role,
-    ports,
-    (ways) => {
-      const database = new URL(databaseUrl)
-      database.port = String(ways.postgres.port)
-      return { ...environmentOf(ways, wide), FEISHU_APPS_FILE: '/apps.json', DATABASE_URL: database.href, PORT: '0' }
-    },
-    JSON.stringify(apps.map(appEntry)),
-  )
-  alive.set(role, process)
+  const started = asProcess
+    ? await startMortalProcess(role, ways, { PATH, HOME, ...env }, lookAfterMs, folder)
+    : await startMortalApp(role, ways, env, lookAfterMs)
+  alive.set(role, started)
   if (role === 'receiver')
     for (const { appId } of apps)
-      feishu.setEventUrl(appId, `${process.ways.webhook.url}/webhooks/feishu/${appId}/events`)
+      feishu.setEventUrl(appId, `${started.ways.webhook.url}/webhooks/feishu/${appId}/events`)
 }
 
 async function pushUntilAcknowledged(eventId: string): Promise<void> {
   await until('an acknowledgement', async () => (await feishu.redeliver(eventId)).httpStatus === 200, {
-    timeoutMs: 30_000,
+    ...wait,
     everyMs: 50,
   })
 }
 
-/** Whoever comes to the step first dies there; another takes its place once the claims of the dead have run out. */
-function dieAt(step: Step): { isReached: () => boolean; replaced: Promise<void> } {
-  const watched: Array<() => boolean> = []
-  const replaced = new Promise<void>((resolve, reject) => {
-    let isFirst = true
-    for (const process of alive.values()) {
-      const { watcher, isReached } = watchFor(step, () => {
-        if (!isFirst) return
-        isFirst = false
-        process.die()
-        dead.push(process)
-        crashedAt.push(Date.now())
-        replace(process.role).then(resolve, reject)
-      })
-      process.ways[step.way].watcher = watcher
-      watched.push(isReached)
-    }
+/** The process whose step it is: one of its own, if `kill -9` shall end it. */
+async function whoseStep({ by }: Step, isKilled: boolean): Promise<Mortal> {
+  await replaced
+  const now = processOf(by)
+  if (now.isProcess === isKilled) return now
+  await now.stop()
+  await start(by, isKilled)
+  return processOf(by)
+}
+
+function processOf(role: Role): Mortal {
+  const process = alive.get(role)
+  if (process === undefined) throw new Error(`no ${role}`)
+  return process
+}
+
+/** It dies at the step; another takes its place once its claims have run out. Answers whether it has come there. */
+function dieAt(step: Step, process: Mortal): () => boolean {
+  const { watcher, isReached } = watchFor(step, () => {
+    process.die()
+    dead.push(process)
+    crashedAt.push(Date.now())
+    replaced = replace(process.role)
+    replaced.catch(() => 'whoever waits for it hears of it')
   })
-  return { isReached: () => watched.some((isReached) => isReached()), replaced }
+  process.ways[step.way].watcher = watcher
+  return isReached
 }
 
 async function replace(role: Role): Promise<void> {
   await takeWhatTheDeadHeld(pool, role)
-  await start(role)
+  await start(role, isLongForm())
   crashedAt.push(Date.now())
 }
 
-test.each(steps.map((step) => [step.name, step] as const))(
-  'a process that dies %s loses and doubles nothing',
+test.each(steps.map((step) => [`${killed.includes(step) ? 'is killed' : 'dies'} ${step.name}`, step] as const))(
+  'a process that %s loses and doubles nothing',
   async (_name, step) => {
+    const isKilled = killed.includes(step)
+    const mortal = await whoseStep(step, isKilled)
     if (step.after === 'tokens lost') feishu.revokeTokens()
     if (step.after === 'Redis emptied') await redis.flush()
     // Reads leave no rows: after a loss of Redis their bucket rests for seconds.
     feishu.setSwitches({ orderReads: step.after !== 'Redis emptied' })
-    const { isReached, replaced } = dieAt(step)
+    const isReached = dieAt(step, mortal)
     const { backgroundCheckId: id, event } = feishu.createOrder({ ...customer, accountId, hold: true })
     await pushUntilAcknowledged(event.eventId)
-    await until(`${id} completed`, () => feishu.order(id).status === 'completed', { timeoutMs: 30_000 })
-    await until(`the process at the step`, isReached)
+    await until(`${id} completed`, () => feishu.order(id).status === 'completed', wait)
+    await until('the process at the step', isReached)
     await replaced
-    for (const { ways } of alive.values()) for (const way of Object.values(ways)) way.watcher = undefined
-    await until('rest', async () => (await countOpen(id)) === 0, { timeoutMs: 30_000, everyMs: 20 })
+    await until('rest', async () => (await countOpen(id)) === 0, wait)
     const sent = feishu.calls({ backgroundCheckId: id })
     // What Feishu took is found by reading, and not sent again, wherever reading is possible.
     if (step.after === undefined) expect(sent.map(({ api }) => api)).toEqual(['update_progress', 'update_result'])
     expect({
+      end: await mortal.end(),
       applied: sent.filter(({ applied }) => applied).map(({ api }) => api),
       atVendor: vendor.orderCount(id),
       broken: feishu.checkPromises({ crashedAt, vendorStages: { [id]: ['st-1'] } }),
-    }).toEqual({ applied: ['update_progress', 'update_result'], atVendor: 1, broken: [] })
+    }).toEqual({
+      end: isKilled ? 'SIGKILL' : 'lost all its ways',
+      applied: ['update_progress', 'update_result'],
+      atVendor: 1,
+      broken: [],
+    })
   },
-  90_000,
+  180_000,
 )
 
 async function countOpen(id: string): Promise<number> {

@@ -10,7 +10,7 @@ import { userOfCommand } from '../user.js'
 import { type CommandParts, withDatabase } from '../with-database.js'
 import { createOperatorParts } from './parts.js'
 import { renderList, renderWhole } from './render.js'
-import type { Verb } from './verbs.js'
+import type { Verb } from './verb.js'
 
 const everyScope = ['read', 'operate', 'reveal', 'erase', 'notify'] as const
 const list = z.object({ items: z.array(z.record(z.string(), z.unknown())), next_cursor: z.string().nullable() })

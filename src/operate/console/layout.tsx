@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { renderToString } from 'preact-render-to-string'
+import { renderDocument } from '../html/document.js'
 import { assets } from './assets.js'
 import { type Language, languages, type Translate } from './languages.js'
 import { hereOf, menu, type Visit } from './visit.js'
@@ -13,29 +13,23 @@ const htmxSettings = JSON.stringify({
 })
 
 /** A whole document. */
-export function renderPage(page: { language: Language; title: string; children: ComponentChildren }): string {
-  return `<!doctype html>${renderToString(<Document {...page} />)}`
+export function renderPage({ language, ...page }: { language: Language; title: string; children: ComponentChildren }) {
+  return renderDocument({ lang: language === 'zh' ? 'zh-CN' : 'en', head: <Head />, ...page })
 }
 
-function Document({ language, title, children }: { language: Language; title: string; children: ComponentChildren }) {
+function Head() {
   return (
-    <html lang={language === 'zh' ? 'zh-CN' : 'en'}>
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta name="htmx-config" content={htmxSettings} />
-        <title>{title}</title>
-        <link rel="icon" href="data:," />
-        <link rel="stylesheet" href={assets.style.href} />
-        <link rel="stylesheet" href={assets.chartStyle.href} />
-        <script src={assets.htmx.href} defer />
-        <script src={assets.chart.href} defer />
-        <script src={assets.charts.href} defer />
-        <script src={assets.script.href} defer />
-      </head>
-      <body>{children}</body>
-    </html>
+    <>
+      <meta name="color-scheme" content="light dark" />
+      <meta name="htmx-config" content={htmxSettings} />
+      <link rel="icon" href="data:," />
+      <link rel="stylesheet" href={assets.style.href} />
+      <link rel="stylesheet" href={assets.chartStyle.href} />
+      <script src={assets.htmx.href} defer />
+      <script src={assets.chart.href} defer />
+      <script src={assets.charts.href} defer />
+      <script src={assets.script.href} defer />
+    </>
   )
 }
 

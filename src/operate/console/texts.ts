@@ -54,6 +54,7 @@ export const texts = {
   updated: { zh: '更新于', en: 'Updated' },
   received: { zh: '收到于', en: 'Received' },
   erased: { zh: '已清除于', en: 'Erased' },
+  archived: { zh: '已归档于', en: 'Archived' },
   nextPoll: { zh: '下次查询', en: 'Next poll' },
   deliveryId: { zh: '推送编号', en: 'Delivery' },
   call: { zh: '接口', en: 'Call' },
@@ -113,6 +114,7 @@ export const texts = {
   reasonForVendor: { zh: '告知供应商的原因', en: 'Reason for the vendor' },
   erasePersonal: { zh: '清除个人信息', en: 'Erase personal data' },
   eraseAndEnd: { zh: '结束订单并清除', en: 'End the order and erase' },
+  archivedHelp: { zh: '此订单已归档，只能查看。', en: 'This order is in the archive, and can only be read.' },
   eraseHelp: { zh: '清除后无法恢复。', en: 'What is erased stays erased.' },
   eraseOpenHelp: {
     zh: '订单尚未结束：清除会让它在此结束，之后不再推送任何内容。',

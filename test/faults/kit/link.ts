@@ -38,6 +38,7 @@ export class Link {
   #server: Server | undefined
   #next = 0
   readonly #ways = new Set<Way>()
+  readonly #resetting = new WeakSet<Socket>()
 
   constructor(name: string, targets: readonly number[]) {
     this.name = name
@@ -118,12 +119,12 @@ export class Link {
     outside.setNoDelay(true).on('data', (bytes: Buffer) => this.#pass(way, back, bytes, 'answer'))
     inside.on('end', () => there.end())
     outside.on('end', () => back.end())
-    inside.on('error', () => outside.resetAndDestroy())
+    inside.on('error', () => this.#reset(outside))
     // The server's end is away or broke off; so does ours.
-    outside.on('error', () => inside.resetAndDestroy())
+    outside.on('error', () => this.#reset(inside))
     inside.on('close', () => {
       this.#ways.delete(way)
-      outside.destroy()
+      if (!this.#resetting.has(outside)) outside.destroy()
     })
     outside.on('close', () => back.end())
   }
@@ -155,8 +156,19 @@ export class Link {
   }
 
   #end({ inside, outside }: Way): void {
-    inside.resetAndDestroy()
-    outside.resetAndDestroy()
+    this.#reset(inside)
+    this.#reset(outside)
+  }
+
+  /**
+   * A reset shuts its side down first, and is left alone until then: libuv resets nothing while a shutdown is under way,
+   * and Node would forget the handle open (uv_tcp_close_reset, UV_EINVAL).
+   */
+  #reset(socket: Socket): void {
+    if (this.#resetting.has(socket)) return
+    this.#resetting.add(socket)
+    if (socket.connecting) socket.destroy()
+    else socket.resetAndDestroy()
   }
 
   #bite(): void {

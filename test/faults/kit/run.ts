@@ -1,20 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Fault, makeFault } from './catalogue.js'
+import { makeFault } from './catalogue.js'
 import { Customers } from './customers.js'
+import { type LivedFault, liveOne } from './live-one.js'
 import { judge } from './oracle.js'
-import type { PlannedFault, RunPlan } from './plan.js'
+import type { RunPlan } from './plan.js'
 import { storyOf } from './story.js'
 import { unsettled } from './unsettled.js'
 import { startWorld, type World } from './world.js'
-
-/** One fault as it was. Times are ms since 1970. */
-export interface LivedFault {
-  name: string
-  from: number
-  to: number
-  bites: number
-  losesAnswers: boolean
-}
 
 export interface Outcome {
   plan: RunPlan
@@ -68,27 +60,11 @@ async function liveThrough(world: World, lived: LivedFault[]): Promise<void> {
     await sleep(Math.abs(planned.afterMs))
     const fault = makeFault(world, planned)
     await underWay.get(fault.subject)
-    last = liveOne(fault, planned, lived)
+    last = liveOne(fault, planned, feltWithinMs).then((one) => void lived.push(one))
     underWay.set(fault.subject, last)
     all.push(last)
   }
   await Promise.all(all)
-}
-
-async function liveOne(fault: Fault, { name, lastsMs }: PlannedFault, lived: LivedFault[]): Promise<void> {
-  const from = Date.now()
-  await fault.begin()
-  const until = performance.now() + lastsMs
-  const late = performance.now() + Math.max(lastsMs, feltWithinMs)
-  let bites = 0
-  while (performance.now() < until || (bites === 0 && performance.now() < late)) {
-    await sleep(50)
-    bites = await fault.bites()
-  }
-  await fault.end()
-  // A process that was killed is felt when the next one starts.
-  if (bites === 0) bites = await fault.bites()
-  lived.push({ name, from, to: Date.now(), bites, losesAnswers: fault.losesAnswers })
 }
 
 /** What is not at its end when the time is over, in words. */

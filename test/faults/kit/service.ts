@@ -4,7 +4,8 @@ import { readConfig } from '../../../src/config.js'
 import { createLogger } from '../../../src/platform/logger.js'
 
 const config = readConfig()
-const app = await startApp(config, createLogger(config.logLevel), { lookAfterMs: [100, 400, 1500] })
+const lookAfterMs = (process.env['LOOK_AFTER_MS'] ?? '100,400,1500').split(',').map(Number)
+const app = await startApp(config, createLogger(config.logLevel), { lookAfterMs })
 process.once('SIGTERM', () => {
   void app.stop().then(() => process.exit(0))
 })

@@ -25,6 +25,7 @@ export class Service {
   #clockFile: string
   #child: ChildProcess | undefined
   #isWanted = true
+  #wasUp = false
   #up: Promise<void> = Promise.resolve()
 
   constructor(name: string, env: Record<string, string>, folder: string) {
@@ -37,7 +38,7 @@ export class Service {
     this.port = await freePort()
     await writeFile(this.#clockFile, '0')
     this.#launch()
-    await Promise.race([this.#up, this.#failedToStart()])
+    await this.#firstUp()
     return this
   }
 
@@ -57,6 +58,11 @@ export class Service {
 
   signal(name: NodeJS.Signals): void {
     this.#child?.kill(name)
+  }
+
+  /** What ended the process that ran last; `null` while it runs, or when it ended by itself. */
+  get endedBy(): NodeJS.Signals | null {
+    return this.#child?.signalCode ?? null
   }
 
   /** Sets its wall clock. */
@@ -81,36 +87,56 @@ export class Service {
     await exited
   }
 
+  /** `kill -9` before it returns; no other takes its place. Settles when it is gone. */
   async stop(): Promise<void> {
     this.#isWanted = false
     await this.end('SIGKILL')
   }
 
   /** What cannot start at all is no matter for a run. */
-  async #failedToStart(): Promise<never> {
-    while (this.starts < mostStarts) await sleep(50)
-    throw new Error(`the service does not start:\n${this.lines.join('\n')}`)
+  async #firstUp(): Promise<void> {
+    while (!this.#wasUp) {
+      if (this.starts >= mostStarts) throw new Error(`the service does not start:\n${this.lines.join('\n')}`)
+      await sleep(20)
+    }
+  }
+
+  /** Another program can stand here. */
+  protected spawn(env: Record<string, string>): ChildProcess {
+    return spawn(process.execPath, ['--import', clock, '--import', 'tsx', entry], {
+      cwd: root,
+      env: { ...env, CLOCK_STEP_FILE: this.#clockFile },
+      // It reads nothing, but learns from its input's end that nobody waits for it any more.
+      stdio: ['pipe', 'pipe', 'pipe'],
+    })
+  }
+
+  protected hear(line: string): void {
+    this.lines.push(line)
+  }
+
+  protected noteEndByItself(): void {
+    this.lines.push('ended by itself')
   }
 
   #launch(): void {
     this.starts += 1
-    const child = spawn(process.execPath, ['--import', clock, '--import', 'tsx', entry], {
-      cwd: root,
-      env: { ...this.#env, PORT: String(this.port), CLOCK_STEP_FILE: this.#clockFile },
-      // It reads nothing, but learns from its input's end that nobody waits for it any more.
-      stdio: ['pipe', 'pipe', 'pipe'],
-    })
+    const child = this.spawn({ ...this.#env, PORT: String(this.port) })
     this.#child = child
     this.#up = new Promise((resolve) => {
       for (const stream of [child.stdout, child.stderr]) {
+        if (stream === null) continue
         createInterface({ input: stream }).on('line', (line) => {
-          this.lines.push(line)
-          if (line.includes('"app.started"')) resolve()
+          this.hear(line)
+          if (!line.includes('"app.started"')) return
+          this.#wasUp = true
+          resolve()
         })
       }
     })
     child.once('exit', () => {
       if (!this.#isWanted || this.#child !== child) return
+      this.noteEndByItself()
       setTimeout(() => this.#isWanted && this.#launch(), restartAfterMs)
     })
   }

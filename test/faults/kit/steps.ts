@@ -1,8 +1,14 @@
 import { seededRandom } from '../../../src/sandbox/support/random.js'
+import type { Scripts } from './limiter-scripts.js'
+import { shuffled } from './plan.js'
+
+export type Role = 'receiver' | 'poller' | 'sync'
 
 /** Where a process can die on the way of a check from its event to its result. */
 export interface Step {
   name: string
+  /** Whose step it is. */
+  by: Role
   /** The way on which it can be seen; `webhook`: what Feishu says to the service, and hears from it. */
   way: 'postgres' | 'redis' | 'feishu' | 'vendor' | 'webhook'
   /** `before`: it never goes out. `after`: it took effect, and nobody hears of it. */
@@ -25,7 +31,9 @@ const commitOf =
   (text, said) =>
     text.includes('COMMIT') && words.every((word) => said.includes(word))
 
-function both(name: string, way: Step['way'], isIt: Looks, after?: Step['after']): Step[] {
+type Steps = Array<Omit<Step, 'by'>>
+
+function both(name: string, way: Step['way'], isIt: Looks, after?: Step['after']): Steps {
   const common = { way, isIt, ...(after && { after }) }
   return [
     { name: `before ${name}`, when: 'before', ...common },
@@ -33,19 +41,25 @@ function both(name: string, way: Step['way'], isIt: Looks, after?: Step['after']
   ]
 }
 
-/** The names under which Redis knows the limiter's scripts. */
-export interface Scripts {
-  take: string
-  rebuild: string
-  giveBack: string
+/** Every step that leaves a process, in the order in which a check comes by. */
+export function namedSteps(scripts: Scripts): Step[] {
+  return [
+    ...receiverSteps().map((step) => ({ ...step, by: 'receiver' as const })),
+    ...pollerSteps().map((step) => ({ ...step, by: 'poller' as const })),
+    ...syncSteps(scripts).map((step) => ({ ...step, by: 'sync' as const })),
+  ]
 }
 
-/** Every step that leaves a process, in the order in which a check comes by. */
-export function namedSteps({ take, rebuild, giveBack }: Scripts): Step[] {
+function receiverSteps(): Steps {
   return [
     ...both('the webhook is read', 'webhook', contains('POST /webhooks/')),
     ...both('the event is accepted', 'postgres', contains('accept-events')),
     ...both('the hint that an event is new', 'redis', contains('{bgc}:inbox', '"key"')),
+  ]
+}
+
+function pollerSteps(): Steps {
+  return [
     ...both('the event is claimed', 'postgres', contains('UPDATE events AS claimed')),
     ...both('its effect makes the order', 'postgres', contains('INSERT INTO orders')),
     ...both('its effect puts the task', 'postgres', contains('INSERT INTO vendor_tasks')),
@@ -61,6 +75,11 @@ export function namedSteps({ take, rebuild, giveBack }: Scripts): Step[] {
     ...both('deliveries are put', 'postgres', contains('INSERT INTO deliveries')),
     ...both('deliveries are committed', 'postgres', commitOf('INSERT INTO deliveries')),
     ...both('the hint that a bucket is due', 'redis', contains('{bgc}:pump', '"key"')),
+  ]
+}
+
+function syncSteps({ take, rebuild, giveBack }: Scripts): Steps {
+  return [
     ...both('the bucket is leased', 'postgres', contains('UPDATE buckets b SET lease_owner')),
     ...both('heads are claimed', 'postgres', contains('claim-heads')),
     ...both('the token is asked for', 'feishu', contains('POST /open-apis/auth/'), 'tokens lost'),
@@ -85,6 +104,11 @@ export function dealt(steps: readonly Step[], seed: number): Step[] {
   const befores = steps.filter(({ when }) => when === 'before')
   const chosen = new Set(befores.map(({ name }) => (random() < 0.5 ? name : name.replace(/^before/, 'after'))))
   return steps.filter(({ name }) => chosen.has(name))
+}
+
+/** A few of them, as the seed decides. */
+export function handful(steps: readonly Step[], seed: number, count: number): Step[] {
+  return shuffled(steps, seededRandom(seed + 1)).slice(0, count)
 }
 
 /** Sees one step on the ways of a process, and ends it there. */

@@ -1,7 +1,7 @@
 import type { CallRecord } from '../../../src/sandbox/index.js'
 import type { Customers } from './customers.js'
+import type { LivedFault } from './live-one.js'
 import { nameOf } from './oracle.js'
-import type { LivedFault } from './run.js'
 import type { World } from './world.js'
 
 const mostChecks = 3

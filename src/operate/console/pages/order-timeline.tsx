@@ -6,7 +6,7 @@ import { timelineWords, wordsOf } from '../words.js'
 
 interface Props {
   visit: Visit
-  order: Pick<z.output<typeof wholeOrder>, 'timeline'>
+  order: Pick<z.output<typeof wholeOrder>, 'timeline' | 'archived_at'>
 }
 
 /** From the event to Feishu's answers, oldest first, with the time that lay between. */
@@ -21,7 +21,7 @@ export function Timeline({ visit, order: shown }: Props) {
           <p>
             <strong>{wordsOf(timelineWords, kind, visit.language) ?? kind}</strong> <code class="faint">{kind}</code>
           </p>
-          <Detail value={detail} />
+          <Detail value={detail} links={shown.archived_at === undefined} />
         </li>
       ))}
     </ol>
@@ -38,7 +38,7 @@ function toneOf(kind: string): string {
   return /refused|given_up|dead|foreign|unknown|missing/.test(kind) ? 'bad' : ''
 }
 
-function Detail({ value }: { value: unknown }) {
+function Detail({ value, links }: { value: unknown; links: boolean }) {
   const entries = typeof value === 'object' && value !== null ? Object.entries(value) : []
   if (entries.length === 0) return null
   return (
@@ -47,7 +47,11 @@ function Detail({ value }: { value: unknown }) {
         <span key={name}>
           {index > 0 && ' · '}
           {name}:{' '}
-          {name === 'delivery_id' ? <a href={`/console/deliveries/${String(each)}`}>{String(each)}</a> : String(each)}
+          {links && name === 'delivery_id' ? (
+            <a href={`/console/deliveries/${String(each)}`}>{String(each)}</a>
+          ) : (
+            String(each)
+          )}
         </span>
       ))}
     </p>

@@ -28,12 +28,13 @@ export const orderPage: Page = {
             <p>
               <State visit={visit} name={found.body.state} />
             </p>
+            {found.body.archived_at !== undefined && <p class="complaint warn">{visit.t('archivedHelp')}</p>}
             <About visit={visit} order={found.body} />
             <h2>{visit.t('timeline')}</h2>
             <Timeline visit={visit} order={found.body} />
             <h2>{visit.t('deliveries')}</h2>
             <Deliveries visit={visit} order={found.body} />
-            <Actions visit={visit} order={found.body} />
+            {found.body.archived_at === undefined && <Actions visit={visit} order={found.body} />}
           </Live>
         </>,
       ),
@@ -81,6 +82,9 @@ function About({ visit, order: shown }: Props) {
           ...(shown.erased_at === undefined
             ? []
             : [[t('erased'), <Time visit={visit} at={shown.erased_at} />] as const]),
+          ...(shown.archived_at === undefined
+            ? []
+            : [[t('archived'), <Time visit={visit} at={shown.archived_at} />] as const]),
         ]}
       />
     </>
@@ -89,13 +93,18 @@ function About({ visit, order: shown }: Props) {
 
 function Deliveries({ visit, order: shown }: Props) {
   const { t } = visit
+  // Those of an archived order have no pages of their own.
+  const isThere = shown.archived_at === undefined
   return (
     <List
       visit={visit}
       rows={shown.deliveries}
       idOf={({ id }) => id}
       columns={[
-        { head: t('deliveryId'), cell: (row) => <Id href={`/console/deliveries/${row.id}`}>{row.id}</Id> },
+        {
+          head: t('deliveryId'),
+          cell: (row) => (isThere ? <Id href={`/console/deliveries/${row.id}`}>{row.id}</Id> : <Id>{row.id}</Id>),
+        },
         { head: t('call'), cell: (row) => <code>{row.api}</code> },
         { head: t('state'), cell: (row) => <State visit={visit} name={row.state} /> },
         { head: t('class'), cell: (row) => (row.class === undefined ? '–' : <Named visit={visit} name={row.class} />) },
