@@ -1,5 +1,17 @@
+import { capacity } from './capacity/main.js'
+import { endToEnd } from './end-to-end/main.js'
+import { intake } from './intake/main.js'
+import { polling } from './polling/main.js'
+import { start } from './start/main.js'
 import type { Suite } from './suite.js'
 import { sync } from './sync/main.js'
 
 /** In the order of the data. */
-export const suites: Readonly<Record<string, Suite>> = { sync }
+export const suites: Readonly<Record<string, Suite>> = {
+  intake,
+  start,
+  polling,
+  sync,
+  'end-to-end': endToEnd,
+  capacity,
+}

@@ -92,5 +92,10 @@ function section(settings: Settings, measured: readonly Measured[]): Section {
     notes: [
       'All five run at once, each with calls of its own under its own name: one call, and 0.9 s later a backlog without end, as after a quiet spell. A call takes 5–150 ms to the door, one in a hundred 400 ms more, and as long back. “Used” counts the arrivals of the second long window after the first arrival. BullMQ has one window, so its minute is whatever the second allows. GCRA is set to a burst and a rate that together keep both windows at the moment of the grant; the sliding log is exact at the moment of the grant.',
     ],
+    gates: [short, long].map(({ limit, windowMs }, index) => ({
+      what: `jitter on the way: the fullest ${windowMs / 1000} s against its limit`,
+      ratio: (we?.worst[index] ?? Number.NaN) / limit,
+      most: 1,
+    })),
   }
 }

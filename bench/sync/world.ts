@@ -42,7 +42,7 @@ export async function startWorld({ stores, feishuUrl, processes, windows, nodeAr
   const database = openDatabase({ url, log })
   const sealer = createSealer([{ id: 'k1', key }])
   await createTokenStore(database.pool, sealer).saveTicket(storeApp.appId, 'ticket', '1', Date.now())
-  const hints = createBullHints({ redisUrl: stores.redisUrl, log })
+  const hints = createBullHints({ redis: { kind: 'single', url: stores.redisUrl }, log })
   const env = {
     HOST: '127.0.0.1',
     PORT: '0',

@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto'
+import { Redis } from 'ioredis'
+import pg from 'pg'
+import { migrate } from '../../src/platform/database/migrate.js'
+import {
+  type SandboxApp,
+  type SandboxFeishu,
+  type SandboxVendor,
+  startSandboxFeishu,
+  startSandboxVendor,
+} from '../../src/sandbox/index.js'
+import { type Child, startChild } from '../support/child.js'
+import type { Stores } from '../support/stores.js'
+
+/** Both sandboxes and one process of the service between them, on an empty database and an empty Redis. */
+export interface World {
+  feishu: SandboxFeishu
+  vendor: SandboxVendor
+  service: Child
+  sql: pg.Client
+  redis: Redis
+  stop(): Promise<void>
+}
+
+export const app: SandboxApp = {
+  appId: 'cli_capacity0001',
+  appSecret: 'capacity-app-secret',
+  appType: 'custom',
+  encryptKey: 'capacity-encrypt-key',
+  verificationToken: 'capacity-verification-token',
+}
+export const tenantKey = '736588c9260f175d'
+const vendorKey = 'vendor-key-of-the-sandbox'
+
+export async function startWorld(stores: Stores): Promise<World> {
+  const schema = `capacity_${randomBytes(4).toString('hex')}`
+  const url = `${stores.databaseUrl}?schema=${schema}`
+  await migrate(url)
+  const redis = new Redis(stores.redisUrl)
+  await redis.flushall()
+  const feishu = await startSandboxFeishu({ apps: [app], tenants: [{ tenantKey, appIds: [app.appId] }] })
+  const vendor = await startSandboxVendor({ apiKey: vendorKey })
+  const service = await startChild('capacity/service', { env: environment(feishu, vendor, url, stores.redisUrl) })
+  const port = await service.ask<number>('port')
+  feishu.setEventUrl(app.appId, `http://127.0.0.1:${port}/webhooks/feishu/${app.appId}/events`)
+  const sql = new pg.Client({ connectionString: stores.databaseUrl, options: `-c search_path=${schema}` })
+  await sql.connect()
+  return {
+    feishu,
+    vendor,
+    service,
+    sql,
+    redis,
+    stop: async () => {
+      await sql.end()
+      await service.stop()
+      await Promise.all([feishu.stop(), vendor.stop()])
+      redis.disconnect()
+    },
+  }
+}
+
+function environment(feishu: SandboxFeishu, vendor: SandboxVendor, url: string, redisUrl: string) {
+  return {
+    HOST: '127.0.0.1',
+    PORT: '0',
+    BGC_AUTO_MIGRATE: 'false',
+    BGC_ENCRYPTION_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
+    DATABASE_URL: url,
+    REDIS_URL: redisUrl,
+    FEISHU_BASE_URL: feishu.url,
+    FEISHU_APP_ID: app.appId,
+    FEISHU_APP_SECRET: app.appSecret,
+    FEISHU_ENCRYPT_KEY: app.encryptKey,
+    FEISHU_VERIFICATION_TOKEN: app.verificationToken,
+    VENDOR_BASE_URL: vendor.url,
+    VENDOR_API_KEY: vendorKey,
+    VENDOR_POLL_MIN_MS: '200',
+    VENDOR_POLL_MAX_MS: '1000',
+  }
+}

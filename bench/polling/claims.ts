@@ -1,0 +1,124 @@
+import type { Child } from '../support/child.js'
+import { median, spread, sum } from '../support/figures.js'
+import type { Section } from '../support/report.js'
+import { type DelayedRun, runDelayed, startDelayed } from './bullmq.js'
+import type { Cycled } from './claimer.js'
+import { dueWithin, type Sizes, sizesOf, spreadOver } from './rows.js'
+import { intervalMs, mostPerClaim, type Settings } from './settings.js'
+import { cpuBetween, postgresCpu, startClaimers, type World } from './world.js'
+
+interface Round {
+  perSecond: number
+  /** Of the claimers and of PostgreSQL, in µs for each order. */
+  cpuUs: number
+  postgresUs: number
+}
+
+interface Runs {
+  ours: Round[]
+  delayed: DelayedRun[]
+}
+
+/** (a) Claim and schedule again, everything due, against delayed jobs; then the same with many tenants. */
+export async function claims(world: World, settings: Settings): Promise<Section> {
+  const { orders, tenants, manyTenants } = settings
+  const sizes = await sizesOf(world)
+  await dueWithin(world, -60_000, intervalMs)
+  const runs = new Map<number, Runs>()
+  for (const workers of [1, 2]) runs.set(workers, { ours: [], delayed: [] })
+  for (let round = 0; round < settings.rounds; round += 1) {
+    for (const [workers, { ours, delayed }] of runs) {
+      ours.push(await cycle(world, settings, workers))
+      delayed.push(await delay(world, settings, workers))
+    }
+  }
+  await spreadOver(world, manyTenants)
+  const many: Round[] = []
+  for (let round = 0; round < settings.rounds; round += 1) many.push(await cycle(world, settings, 2))
+  await spreadOver(world, tenants)
+  return section({ orders, tenants, manyTenants }, sizes, runs, many)
+}
+
+async function cycle(world: World, { roundMs }: Settings, count: number): Promise<Round> {
+  const claimers = await startClaimers(world, count)
+  const ask = (each: Child, forMs: number) =>
+    each.ask<Cycled>('run', { forMs, cycles: Number.MAX_SAFE_INTEGER, intervalMs })
+  await Promise.all(claimers.map((each) => ask(each, 200)))
+  const before = await postgresCpu(world)
+  const done = await Promise.all(claimers.map((each) => ask(each, roundMs)))
+  const postgresMs = cpuBetween(before, await postgresCpu(world))
+  await Promise.all(claimers.map((each) => each.stop()))
+  const cycles = sum(done.map((each) => each.cycles))
+  return {
+    perSecond: sum(done.map((each) => each.cycles / each.seconds)),
+    cpuUs: (1000 * sum(done.map((each) => each.cpuMs))) / cycles,
+    postgresUs: (1000 * postgresMs) / cycles,
+  }
+}
+
+async function delay({ stores }: World, { delayedJobs }: Settings, count: number): Promise<DelayedRun> {
+  const workers = await startDelayed(stores, count)
+  const run = await runDelayed(stores, workers, delayedJobs)
+  await Promise.all(workers.map((each) => each.stop()))
+  return run
+}
+
+type Counts = Pick<Settings, 'orders' | 'tenants' | 'manyTenants'>
+
+function section(
+  { orders, tenants, manyTenants }: Counts,
+  sizes: Sizes,
+  runs: Map<number, Runs>,
+  many: Round[],
+): Section {
+  const one = runs.get(1) ?? { ours: [], delayed: [] }
+  const two = runs.get(2) ?? { ours: [], delayed: [] }
+  const rate = (rounds: readonly { perSecond: number }[]) => rounds.map((round) => round.perSecond)
+  const bytes = ((sizes.tableMb + sizes.indexesMb) * 1024 ** 2) / orders
+  const tableBytes = (sizes.tableMb * 1024 ** 2) / orders
+  const jobBytes = [...one.delayed, ...two.delayed].map((run) => run.bytesEach)
+  const ratio = median(rate(two.ours)) / median(rate(two.delayed))
+  const byTenants = median(rate(many)) / median(rate(two.ours))
+  const row = (name: string, rounds: readonly Round[]) => [
+    name,
+    spread(rate(rounds), 0),
+    spread(
+      rounds.map((round) => round.cpuUs),
+      1,
+    ),
+    spread(
+      rounds.map((round) => round.postgresUs),
+      1,
+    ),
+  ]
+  const perSecond = median(rate(two.ours))
+  return {
+    title: `(a) ${orders} open orders, all due: claim and schedule again, ${mostPerClaim} at a time`,
+    head: ['', 'orders/s', 'CPU for each, µs', 'PostgreSQL’s CPU for each, µs'],
+    rows: [
+      row(`${tenants} tenants, one worker`, one.ours),
+      row(`${tenants} tenants, two workers`, two.ours),
+      row(`${manyTenants} tenants, two workers`, many),
+      ['BullMQ, one worker', spread(rate(one.delayed), 0), '', ''],
+      ['BullMQ, two workers', spread(rate(two.delayed), 0), '', ''],
+      ['bytes for each order, with indexes', `${bytes.toFixed(0)} on disk (${tableBytes.toFixed(0)} without)`, '', ''],
+      ['bytes for each delayed job', `${spread(jobBytes, 0)} of Redis’s memory`, '', ''],
+    ],
+    aims: [
+      { what: 'at least 20,000/s', figure: `${perSecond.toFixed(0)}/s with two workers`, met: perSecond >= 20_000 },
+      { what: 'more than BullMQ’s delayed jobs', figure: `${ratio.toFixed(1)} times with two workers`, met: ratio > 1 },
+      {
+        what: 'no matter of the number of tenants',
+        figure: `${byTenants.toFixed(2)} of the rate with ${manyTenants}`,
+        met: byTenants > 0.5,
+      },
+    ],
+    notes: [
+      'The worker calls what the poller calls: a claim in turns by tenant, which also reads the vendor’s number of each order, and one statement for all orders that did not change. A delayed job carries the tenant and the interval; its worker takes it and delays it again.',
+    ],
+    gates: [
+      { what: 'claims and schedules against BullMQ, two workers', ratio, least: 1 },
+      { what: `the rate with ${manyTenants} tenants against ${tenants}`, ratio: byTenants, least: 0.3 },
+    ],
+  }
+}
