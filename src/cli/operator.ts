@@ -1,6 +1,6 @@
 import { Option } from 'commander'
 import type { AddCommand } from './command.js'
-import type { Flag, Verb } from './operator/verbs.js'
+import type { Flag, Verb } from './operator/verb.js'
 import { verbs } from './operator/verbs.js'
 
 const nouns: Readonly<Record<string, string>> = {

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { ConfigError } from '../config.js'
 import { readVersion } from '../platform/version.js'
 import { addAccountFields } from './account-fields.js'
+import { addArchive } from './archive.js'
 import { addBackup } from './backup.js'
 import type { AddCommand, Cli } from './command.js'
 import { addCompletion } from './completion.js'
@@ -29,6 +30,7 @@ const commands: readonly AddCommand[] = [
   addKeys,
   addBackup,
   addRestore,
+  addArchive,
   addOperator,
   addSandbox,
   addVendor,

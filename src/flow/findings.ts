@@ -1,4 +1,5 @@
 import type { Sql } from '../platform/database/database.js'
+import { isArchived } from './archived.js'
 
 /**
  * What differs between Feishu or the vendor and us; docs/reconciliation.md explains each kind. Only ever added to.
@@ -106,7 +107,7 @@ export async function settleGone(
  */
 export async function noteVendorOrder(sql: Sql, backgroundCheckId: string, vendorOrderId: string): Promise<void> {
   const known = await sql.query('SELECT 1 FROM orders WHERE background_check_id = $1', [backgroundCheckId])
-  if (known.rowCount !== 0) return
+  if (known.rowCount !== 0 || (await isArchived(sql, backgroundCheckId))) return
   const kind = 'vendor_order_unknown_here'
   await noteFindings(sql, [{ kind, appId: '', tenantKey: '', backgroundCheckId, vendorOrderId }])
 }

@@ -63,13 +63,14 @@ export interface TimelineEntry extends TimelineNote {
 
 export async function addToTimeline(sql: Sql, entries: readonly TimelineEntry[]): Promise<void> {
   if (entries.length === 0) return
-  await sql.query(
-    `INSERT INTO timeline (background_check_id, kind, detail)
+  await sql.query({
+    name: 'add-to-timeline',
+    text: `INSERT INTO timeline (background_check_id, kind, detail)
      SELECT * FROM unnest($1::text[], $2::text[], $3::jsonb[])`,
-    [
+    values: [
       entries.map((entry) => entry.backgroundCheckId),
       entries.map((entry) => entry.kind),
       entries.map((entry) => JSON.stringify(entry.detail ?? {})),
     ],
-  )
+  })
 }

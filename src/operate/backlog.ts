@@ -1,3 +1,5 @@
+import { unattendedBuckets } from '../flow/outbox/buckets.js'
+
 /**
  * What waits and what is stuck, counted in the database: one line for each statement, and the gauges that its columns
  * fill. Each reads an index that holds no more than what waits, or a small table: at ten million orders they take as long
@@ -47,6 +49,21 @@ export function backlogQueries(retentionDays: number): readonly BacklogQuery[] {
           name: 'bgc_deliveries_oldest_waiting_seconds',
           help: 'Age of the oldest delivery that waits, since it was seen.',
           label: 'api',
+          column: 'age',
+        },
+      ],
+    },
+    {
+      sql: `SELECT count(*)::int AS n, coalesce(${ageOf('min(since)')}, 0) AS age FROM (${unattendedBuckets}) unattended`,
+      gauges: [
+        {
+          name: 'bgc_buckets_unattended',
+          help: 'Methods of tenants for which calls are due that nothing holds back, and no process makes them.',
+          column: 'n',
+        },
+        {
+          name: 'bgc_buckets_unattended_seconds',
+          help: 'For how long the one that waits longest has waited for a process.',
           column: 'age',
         },
       ],

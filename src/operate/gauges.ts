@@ -155,7 +155,7 @@ function registerProcess(registry: Registry, { config, database, redis }: GaugeP
     },
   )
   if (redis === undefined) return
-  const up = gauge(registry, 'bgc_redis_up', '1 while Redis is connected; absent without REDIS_URL.', [], () =>
+  const up = gauge(registry, 'bgc_redis_up', '1 while Redis is connected; absent where no Redis is set.', [], () =>
     up.set(redis.status === 'ready' ? 1 : 0),
   )
 }

@@ -1,6 +1,7 @@
-import type { Redis } from 'ioredis'
 import type { Database } from '../platform/database/database.js'
 import { pendingMigrations } from '../platform/database/migrate.js'
+import { isWhole, type RedisClient } from '../platform/queue/redis.js'
+import type { Presence } from './presence.js'
 
 export interface Readiness {
   status: 'ok' | 'degraded' | 'unavailable'
@@ -10,10 +11,10 @@ export interface Readiness {
 
 export interface HealthOptions {
   database: Pick<Database, 'pool'>
-  redis?: Redis
+  redis?: RedisClient
   /** A process that receives can do so without Redis; one that only works cannot. */
   needsRedis: boolean
-  isStopping: () => boolean
+  presence: Pick<Presence, 'phase'>
 }
 
 const withinMs = 2000
@@ -22,7 +23,8 @@ const withinMs = 2000
 export function createHealth(options: HealthOptions): () => Promise<Readiness> {
   let looking: Promise<Readiness> | undefined
   return async () => {
-    if (options.isStopping()) return { status: 'unavailable', checks: { process: 'stopping' } }
+    const { phase } = options.presence
+    if (phase !== 'up') return { status: 'unavailable', checks: { process: phase } }
     looking ??= look(options).finally(() => {
       looking = undefined
     })
@@ -32,7 +34,7 @@ export function createHealth(options: HealthOptions): () => Promise<Readiness> {
 
 async function look(options: HealthOptions): Promise<Readiness> {
   const database = await within(checkDatabase(options))
-  const redis = options.redis === undefined ? undefined : await within(options.redis.ping().then(() => 'ok'))
+  const redis = options.redis === undefined ? undefined : await within(checkRedis(options.redis))
   const checks = { database, ...(redis !== undefined && { redis }) }
   if (database !== 'ok' || (redis !== undefined && redis !== 'ok' && options.needsRedis))
     return { status: 'unavailable', checks }
@@ -42,6 +44,10 @@ async function look(options: HealthOptions): Promise<Readiness> {
 async function checkDatabase({ database }: HealthOptions): Promise<string> {
   const pending = await pendingMigrations(database.pool)
   return pending.length === 0 ? 'ok' : `migrations not applied: ${pending.join(', ')}`
+}
+
+async function checkRedis(redis: RedisClient): Promise<string> {
+  return (await isWhole(redis)) ? 'ok' : 'a part of the cluster is missing'
 }
 
 async function within(check: Promise<string>): Promise<string> {

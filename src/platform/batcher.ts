@@ -1,6 +1,7 @@
 /**
  * Hands over items in batches: what comes while a batch is under way goes with the next one, and with `gatherMs` what
- * comes within that time of the first. `add` settles with its item's batch.
+ * comes within that time of the first. `atOnce` batches may be under way, but only full ones go beside another: a little
+ * is gathered all the same. `add` settles with its item's batch.
  */
 export interface Batcher<T> {
   add(item: T): Promise<void>
@@ -8,12 +9,18 @@ export interface Batcher<T> {
   idle(): Promise<void>
 }
 
-export function createBatcher<T>(most: number, hand: (batch: T[]) => Promise<void>, gatherMs = 0): Batcher<T> {
+export function createBatcher<T>(
+  most: number,
+  hand: (batch: T[]) => Promise<void>,
+  gatherMs = 0,
+  atOnce = 1,
+): Batcher<T> {
   type Waiting = { item: T; resolve: () => void; reject: (failure: unknown) => void }
   const queue: Waiting[] = []
-  let running: Promise<void> | undefined
+  const runs = new Set<Promise<void>>()
+  const isFull = () => queue.length >= most
   const run = async () => {
-    while (queue.length > 0) {
+    while (isFull() || (queue.length > 0 && runs.size === 1)) {
       const batch = queue.splice(0, most)
       try {
         await hand(batch.map((each) => each.item))
@@ -24,23 +31,28 @@ export function createBatcher<T>(most: number, hand: (batch: T[]) => Promise<voi
     }
   }
   // The next turn of the event loop, so that what is answered together is written together.
-  const start = () =>
+  const gathered = () =>
     new Promise<void>((resolve) => {
-      if (gatherMs > 0) setTimeout(resolve, gatherMs)
+      if (gatherMs > 0 && !isFull()) setTimeout(resolve, gatherMs)
       else setImmediate(resolve)
     })
+  const start = () => {
+    const started = gathered()
       .then(run)
       .finally(() => {
-        running = queue.length > 0 ? start() : undefined
+        runs.delete(started)
+        if (queue.length > 0 && runs.size === 0) start()
       })
+    runs.add(started)
+  }
   return {
     add: (item) =>
       new Promise((resolve, reject) => {
         queue.push({ item, resolve, reject })
-        running ??= start()
+        if (runs.size === 0 || (runs.size < atOnce && isFull())) start()
       }),
     idle: async () => {
-      while (running !== undefined) await running
+      while (runs.size > 0) await Promise.all(runs)
     },
   }
 }

@@ -12,17 +12,37 @@ export function createLogger(level: string, destination?: { write(line: string):
     level,
     base: { service: 'bgc-bridge', pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
+    formatters: { level: (label: string) => ({ level: label }), log: redact },
     mixin: traceFields,
     serializers: { err: describeError },
-    redact: { paths: redacted, censor: '[redacted]' },
   }
   return destination ? pino(options, destination) : pino(options)
 }
 
+const censor = '[redacted]'
 const secrets = ['secret', 'token', 'password', 'authorization', 'api_key', 'app_secret']
 const personal = ['candidate', 'contact', 'email', 'mobile', 'phone', 'comment', 'payload', 'body', 'custom_fields']
-const redacted = [...secrets, ...personal].flatMap((name) => [name, `*.${name}`])
+const redacted = new Set([...secrets, ...personal])
+
+/**
+ * The fields of a line without those of such a name, at the top and one level below. pino's own redaction goes through
+ * each field by itself, which was two thirds of what a line costs.
+ */
+function redact(fields: Record<string, unknown>): Record<string, unknown> {
+  let kept = fields
+  for (const name of Object.keys(fields)) {
+    const value = redacted.has(name) ? censor : withoutRedacted(fields[name])
+    if (value !== fields[name]) kept = { ...kept, [name]: value }
+  }
+  return kept
+}
+
+/** Of an error `describeError` says what is told. */
+function withoutRedacted(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || value instanceof Error) return value
+  const found = Object.keys(value).filter((name) => redacted.has(name))
+  return found.length === 0 ? value : { ...value, ...Object.fromEntries(found.map((name) => [name, censor])) }
+}
 
 /**
  * Name, code, message and frames. The messages of some errors quote what they could not read, and causes are foreign: of

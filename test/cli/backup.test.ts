@@ -184,7 +184,8 @@ describe('bgc restore', () => {
 
   it('brings what a database of an earlier release holds to the schema of this one, and holds its tenants', async () => {
     const [before, target] = [await emptyDatabase(inject('databaseUrl')), await emptyDatabase(inject('databaseUrl'))]
-    await migrate(before, { only: (await listMigrations(MIGRATIONS)).slice(0, 2) })
+    const all = await listMigrations(MIGRATIONS)
+    await migrate(before, { only: all.slice(0, 2) })
     await query(
       before,
       `INSERT INTO orders (background_check_id, app_id, tenant_key, state) VALUES ('101', '${complete.FEISHU_APP_ID}', 'tk', 'ordered')`,
@@ -193,7 +194,7 @@ describe('bgc restore', () => {
     expect((await run(['backup', file], { ...bare, DATABASE_URL: before })).code).toBe(0)
     const { code, out, err } = await run(['restore', file, '--yes', '--json'], restoring({ DATABASE_URL: target }))
     expect([code, err]).toEqual([0, ''])
-    expect(JSON.parse(out)).toMatchObject({ rows: 1, tenants_held: 1, applied: [expect.any(String)] })
+    expect(JSON.parse(out)).toMatchObject({ rows: 1, tenants_held: 1, applied: all.slice(2) })
     expect(await query(target, 'SELECT unsure FROM lanes')).toEqual([{ unsure: true }])
     expect(await migrate(target)).toEqual([])
   })

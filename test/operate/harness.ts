@@ -77,7 +77,9 @@ export async function startOperators(options: ApiTestOptions = {}): Promise<Api>
   const { operators = true, metricsHere = true, failureLimit = { ...usualLimit, most: 1_000_000 } } = options
   const { rates = { requests: noRate, notices: noRate } } = options
   const countBacklog = options.gauges ? registerGauges(parts) : async () => undefined
-  const server = createServer(createApi({ ...parts, ready, operators, metricsHere, failureLimit, rates, countBacklog }))
+  const server = createServer(
+    await createApi({ ...parts, ready, operators, metricsHere, failureLimit, rates, countBacklog }),
+  )
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return {

@@ -147,15 +147,14 @@ describe('while the first runs', () => {
 
 /** The write is committed, and what is read for its answer is not there. */
 async function failToAnswer(request: () => Promise<Reply>): Promise<void> {
-  const { prisma } = api.parts.database
-  const away = new Proxy(prisma, {
-    get: () => {
-      throw new Error('the process died')
-    },
-  })
-  Object.assign(api.parts.database, { prisma: away })
+  const { database } = api.parts
+  const away = async () => {
+    throw new Error('the process died')
+  }
+  const real = { ...database }
+  Object.assign(database, { prisma: away })
   expect((await request()).status).toBe(500)
-  Object.assign(api.parts.database, { prisma })
+  Object.assign(database, real)
 }
 
 describe('what is kept', () => {

@@ -106,9 +106,9 @@ describe('the pages', () => {
     )
     expect(text).not.toMatch(/<script|<style| style=| on\w+=|https?:|<img|<iframe/)
     expect([...text.matchAll(/<link[^>]*>/g)].map(([link]) => link)).toEqual([
-      '<link rel="stylesheet" href="/docs/style.css">',
+      '<link rel="stylesheet" href="/docs/style.css"/>',
     ])
-    expect(text).toContain('<meta name="viewport" content="width=device-width, initial-scale=1">')
+    expect(text).toContain('<meta name="viewport" content="width=device-width, initial-scale=1"/>')
     const style = await read('/docs/style.css')
     expect([style.status, style.headers.get('content-type')]).toEqual([200, 'text/css; charset=utf-8'])
     expect(style.text).toMatch(/prefers-color-scheme: dark/)

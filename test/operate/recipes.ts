@@ -1,6 +1,8 @@
 import { registerAccount } from '../../src/flow/accounts/register.js'
+import { moveOrders } from '../../src/flow/archive/move.js'
 import { noteFindings } from '../../src/flow/findings.js'
 import { eventContext } from '../../src/flow/inbox/accept.js'
+import { eraseOrder } from '../../src/flow/personal-data/erase.js'
 import type { ReadReply } from '../../src/flow/to-feishu/reads.js'
 import { catalogOf, field } from '../support/catalog.js'
 import { delivered } from '../support/lane-room.js'
@@ -28,6 +30,13 @@ const failed: Before = (api, id) => rows.addFailedOrder(api, id)
 const erased: Before = async (api, id) => {
   await failed(api, id)
   await rows.setOrder(api, id, { data_key: null, payload_sealed: null, erased_at: new Date() })
+}
+const archived: Before = async (api, id) => {
+  await ended(api, id)
+  await api.parts.database.pool.query('DELETE FROM poll_schedule WHERE background_check_id = $1', [id])
+  const who = { actor: 'tester', via: 'api' } as const
+  await api.parts.database.transaction((sql) => eraseOrder(sql, id, { force: false, who }))
+  await api.parts.database.transaction((sql) => moveOrders(sql, [id], new Date(Date.now() + 60_000)))
 }
 const ended: Before = async (api, id) => {
   await placed(api, id)
@@ -110,9 +119,11 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     return get(api, `orders/${id}`)
   },
   'orders.poll': after(placed, 'POST', 'orders/ID/poll'),
+  'orders.poll archived': after(archived, 'POST', 'orders/ID/poll'),
   'orders.poll order-not-polled': after(failed, 'POST', 'orders/ID/poll'),
   'orders.retry': after(failed, 'POST', 'orders/ID/retry'),
   'orders.retry order-not-failed': after(placed, 'POST', 'orders/ID/retry'),
+  'orders.retry archived': after(archived, 'POST', 'orders/ID/retry'),
   'orders.retry erased': after(erased, 'POST', 'orders/ID/retry'),
   'orders.retry order-being-stopped': async (api, id) => {
     await failed(api, id)
@@ -121,14 +132,17 @@ export const recipes: Readonly<Record<string, Recipe>> = {
   },
   'orders.cancel': after(placed, 'POST', 'orders/ID/cancel', { stage_name: '已终止', reason: 'canary' }),
   'orders.cancel order-ended': after(ended, 'POST', 'orders/ID/cancel'),
+  'orders.cancel archived': after(archived, 'POST', 'orders/ID/cancel'),
   'orders.cancel erased': after(erased, 'POST', 'orders/ID/cancel'),
   'orders.resend_result': after(sent, 'POST', 'orders/ID/result/resend'),
   'orders.resend_result not-resendable': after(placed, 'POST', 'orders/ID/result/resend'),
   'orders.resend_result order-ended': after(ended, 'POST', 'orders/ID/result/resend'),
+  'orders.resend_result archived': after(archived, 'POST', 'orders/ID/result/resend'),
   'orders.resend_result erased': after(erased, 'POST', 'orders/ID/result/resend'),
   'orders.resend_stage': after(sentStage, 'POST', 'orders/ID/stages/st-1/resend'),
   'orders.resend_stage not-resendable': after(sent, 'POST', 'orders/ID/stages/st-1/resend'),
   'orders.resend_stage order-ended': after(ended, 'POST', 'orders/ID/stages/st-1/resend'),
+  'orders.resend_stage archived': after(archived, 'POST', 'orders/ID/stages/st-1/resend'),
   'orders.resend_stage erased': after(erased, 'POST', 'orders/ID/stages/st-1/resend'),
   'orders.search': after(placed, 'POST', 'orders/search?limit=2', { email: 'canary@example.com' }),
   'orders.export': async (api, id) => {

@@ -84,7 +84,7 @@ async function openDoor({ vendor = {}, terms = {}, ownOrigin, now, pool, sealer 
   const door = createReportsDoor(reports, parts, terms)
   const ready = async () => ({ status: 'ok' as const, checks: {} })
   const server = http.createServer(
-    createApi({
+    await createApi({
       ...parts,
       ready,
       operators: false,

@@ -9,6 +9,7 @@ import { type RestoreOptions, restoreBackup } from '../../src/platform/backup/re
 import { kept } from '../../src/platform/backup/tables.js'
 import { writeBackup } from '../../src/platform/backup/write.js'
 import { listMigrations, MIGRATIONS, migrate } from '../../src/platform/database/migrate.js'
+import { ensureMonth } from '../../src/platform/database/months.js'
 import { emptyDatabase } from '../support/empty-database.js'
 
 export const nothing = () => emptyDatabase(inject('databaseUrl'))
@@ -61,10 +62,11 @@ export async function fillAll(client: pg.Client, rows = 3): Promise<void> {
   const columns = await client.query<{ table: string; name: string; type: string; open: boolean }>(
     `SELECT c.relname AS table, a.attname AS name, format_type(a.atttypid, NULL) AS type, NOT a.attnotnull AS open
      FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-     WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
+     WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped
        AND c.relname <> '_prisma_migrations' AND pg_get_serial_sequence(quote_ident(c.relname), a.attname) IS NULL
      ORDER BY c.relname, a.attnum`,
   )
+  for (let row = 0; row < rows; row += 1) await ensureMonth(client, 'archived_orders', `2026-0${row + 1}`)
   for (const table of new Set(columns.rows.map((each) => each.table))) {
     const its = columns.rows.filter((each) => each.table === table)
     for (let row = 0; row < rows; row += 1) {
@@ -101,6 +103,8 @@ function valueFor(type: string, row: number): unknown {
       return [row, 2]
     case 'uuid':
       return `00000000-0000-4000-8000-00000000000${row}`
+    case 'date':
+      return `2026-0${row + 1}-01`
     case 'timestamp with time zone':
       return `2026-01-0${row + 1}T03:04:05.678901+05:30`
     default:

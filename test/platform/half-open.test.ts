@@ -38,7 +38,7 @@ test('a connection to Redis that swallows everything is replaced', async () => {
   const server = await startRedis()
   cleanups.push(() => server.stop())
   const link = await linkTo(server.port)
-  const redis = connectRedis(`redis://127.0.0.1:${link.port}`, log, 'commands')
+  const redis = connectRedis({ kind: 'single', url: `redis://127.0.0.1:${link.port}` }, log, 'commands')
   cleanups.push(async () => redis.disconnect())
   await eventually(() => redis.status).toBe('ready')
   link.set('silent')

@@ -13,30 +13,26 @@ import { exportOrder } from '../../src/flow/personal-data/export.js'
 import { setAside } from '../../src/flow/to-feishu/set-aside.js'
 import type { VendorAnswer } from '../../src/flow/vendor/adapter.js'
 import type { Started } from '../../src/platform/lifetime.js'
-import { canary, erasureOn, who } from '../support/erasure-room.js'
+import { canary, type ErasureRoom, layErasureRoom, who } from '../support/erasure-room.js'
 import { eventually } from '../support/eventually.js'
 import { again, dead, delivered, handedBack, origin } from '../support/lane-room.js'
-import { count, type Ground, layGround } from '../support/room.js'
+import { count, type Ground } from '../support/room.js'
 import { final, lost, ok, refusedNow, scriptedVendor } from '../support/scripted-vendor.js'
 import { report, saying, stage } from '../support/vendor-words.js'
 
 let ground: Ground
-let room: ReturnType<typeof erasureOn>
+let room: ErasureRoom['room']
+let query: ErasureRoom['query']
+let empty: ErasureRoom['empty']
 
 beforeAll(async () => {
-  ground = await layGround()
-  room = erasureOn(ground)
+  ;({ ground, room, query, empty } = await layErasureRoom())
 })
 
 afterAll(() => ground.stop())
 
-beforeEach(async () => {
-  await ground.database.pool.query(
-    'TRUNCATE deliveries, lanes, orders, order_contacts, timeline, vendor_tasks, poll_schedule, events, audit',
-  )
-})
+beforeEach(() => empty())
 
-const query = async (text: string, values: unknown[] = []) => (await ground.database.pool.query(text, values)).rows
 const none = () => undefined
 const noGivingUp = () => Promise.reject(new Error('nothing may crash'))
 

@@ -5,28 +5,24 @@ import { importOrder } from '../../src/flow/orders/import.js'
 import { placeAgain } from '../../src/flow/orders/place-again.js'
 import { reviveDelivery } from '../../src/flow/outbox/revive.js'
 import { eraseOrder } from '../../src/flow/personal-data/erase.js'
-import { canary, candidate, erasureOn, who } from '../support/erasure-room.js'
+import { canary, candidate, type ErasureRoom, layErasureRoom, who } from '../support/erasure-room.js'
 import { dead, delivered, origin } from '../support/lane-room.js'
-import { count, freshId, type Ground, layGround } from '../support/room.js'
+import { count, freshId, type Ground } from '../support/room.js'
 import { report, saying, stage } from '../support/vendor-words.js'
 
 let ground: Ground
-let room: ReturnType<typeof erasureOn>
+let room: ErasureRoom['room']
+let query: ErasureRoom['query']
+let empty: ErasureRoom['empty']
 
 beforeAll(async () => {
-  ground = await layGround()
-  room = erasureOn(ground)
+  ;({ ground, room, query, empty } = await layErasureRoom())
 })
 
 afterAll(() => ground.stop())
 
-beforeEach(async () => {
-  await ground.database.pool.query(
-    'TRUNCATE deliveries, lanes, orders, order_contacts, timeline, vendor_tasks, poll_schedule, events, audit, findings',
-  )
-})
+beforeEach(() => empty())
 
-const query = async (text: string, values: unknown[] = []) => (await ground.database.pool.query(text, values)).rows
 const canaryStage = (id: string) =>
   stage(id, {
     name: 'canary-stage',

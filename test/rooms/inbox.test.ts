@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { createInbox } from '../../src/flow/inbox/accept.js'
+import { createInbox, eventContext } from '../../src/flow/inbox/accept.js'
 import { effects } from '../../src/flow/inbox/effects.js'
 import { startInboxWorker } from '../../src/flow/inbox/worker.js'
 import type { ReceivedEvent } from '../../src/flow/map.js'
@@ -162,6 +162,40 @@ describe('what is committed together', () => {
     await inbox.stop()
   })
 
+  test('keeps each payload with its own event, whatever its length', async () => {
+    const payloads = Array.from({ length: 60 }, (_, index) => Buffer.from('字'.repeat((index * 7) % 60) + index))
+    payloads[30] = Buffer.alloc(0)
+    const batches: number[] = []
+    const inbox = inboxOn(ground.database, batches)
+    await Promise.all(payloads.map((payload, index) => inbox.accept(received(`payload-${index}`, { payload }))))
+    await inbox.stop()
+    expect(batches).toEqual([60])
+    for (const [index, payload] of payloads.entries()) {
+      const eventId = `payload-${index}`
+      const row = await one<EventRow>(ground.database, 'SELECT * FROM events WHERE event_id = $1', [eventId])
+      const sealed = row?.payload_sealed ?? Buffer.alloc(0)
+      expect(ground.sealer.open(sealed, eventContext(firstApp.appId, eventId)).equals(payload)).toBe(true)
+    }
+  })
+
+  test('is told of, the last one at the latest when the inbox stops', async () => {
+    let told = 0
+    let known = 0
+    const tell = () => {
+      told += 1
+      known = accepted
+    }
+    let accepted = 0
+    const inbox = createInbox({ database: ground.database, sealer: ground.sealer, onAccepted: tell })
+    for (const name of ['told-1', 'told-2', 'told-3']) {
+      accepted += 1
+      expect(await inbox.accept(received(name))).toBe('accepted')
+    }
+    await inbox.stop()
+    expect(known).toBe(3)
+    expect(told).toBeLessThanOrEqual(3)
+  })
+
   test('by two processes with the same events in opposite orders neither deadlocks nor doubles', async () => {
     const inboxes = [inboxOn(ground.database), inboxOn(ground.another())]
     for (let round = 0; round < 30; round += 1) {
@@ -179,9 +213,9 @@ describe('what is committed together', () => {
   })
 
   test('is sorted by its key, once each, whatever order it came in', async () => {
-    const written: Buffer[][] = []
+    const written: string[][] = []
     const intake = {
-      query: (query: { text: string; values: Buffer[][] }) => {
+      query: (query: { text: string; values: string[][] }) => {
         written.push(query.values[0] ?? [])
         return ground.database.intake.query(query)
       },
@@ -190,7 +224,7 @@ describe('what is committed together', () => {
     const ids = Array.from({ length: 60 }, (_, index) => `sorted-${index % 40}`)
     await Promise.all(ids.map((id) => inbox.accept(received(id))))
     await inbox.stop()
-    const keys = written.flat().map((hash) => hash.toString('hex'))
+    const keys = written.flat()
     expect(keys).toEqual([...new Set(keys)].toSorted())
     expect(keys).toHaveLength(40)
   })
@@ -300,7 +334,8 @@ describe('of somebody else', () => {
     const account = freshId()
     const body = { scope: 1, account_id: account, account_name: 'mine' }
     const foreign = eventOf(firstApp, bound, { ...body, account_name: 'theirs' }, { tenant_key: 'tk_other' })
-    await take(eventOf(firstApp, bound, body), foreign)
+    await take(eventOf(firstApp, bound, body))
+    await take(foreign)
     expect(await rowOf(foreign)).toMatchObject({ state: 'failed' })
     expect(await count(ground.database, `accounts WHERE account_id = $1 AND name = 'mine'`, [account])).toBe(1)
   })

@@ -79,7 +79,13 @@ describe('a rotation of keys', () => {
     // Sealed with the key of their order, which is rewrapped.
     const ofOrders = ['deliveries.body_sealed', 'orders.payload_sealed', 'vendor_tasks.reason_sealed']
     // Hashes, and what tells keys apart.
-    const others = ['encryption_keys.proof', 'idempotency_keys.hash', 'idempotency_keys.request', 'order_contacts.hash']
+    const others = [
+      'archived_checks.hash',
+      'encryption_keys.proof',
+      'idempotency_keys.hash',
+      'idempotency_keys.request',
+      'order_contacts.hash',
+    ]
     const { rows } = await ground.database.pool.query<{ name: string }>(
       `SELECT table_name || '.' || column_name AS name FROM information_schema.columns
        WHERE table_schema = current_schema() AND data_type = 'bytea' ORDER BY 1`,

@@ -23,7 +23,7 @@ export function startProcess(env: Record<string, string>): ServiceProcess {
   const { PATH = '', HOME = '' } = process.env
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], {
     cwd: root,
-    env: { PATH, HOME, LOG_LEVEL: 'info', ...env },
+    env: { PATH, HOME, LOG_LEVEL: 'info', BGC_DRAIN_MS: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   running.add(child)

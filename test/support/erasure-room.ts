@@ -7,7 +7,7 @@ import { eventually } from './eventually.js'
 import { readEverything } from './everything.js'
 import { lanesOn, origin } from './lane-room.js'
 import { orderToPlace } from './order-to-place.js'
-import { count, freshId, type Ground } from './room.js'
+import { count, freshId, type Ground, layGround } from './room.js'
 
 /** What nothing may hold of a candidate after erasure: each value below has it. */
 export const canary = 'canary'
@@ -17,6 +17,18 @@ export const candidate = {
   mobile: { code: '86', number: '13800138000' },
 }
 export const who = { actor: 'tester', via: 'api' } as const
+
+const filled =
+  'deliveries, lanes, orders, order_contacts, timeline, vendor_tasks, poll_schedule, events, audit, findings'
+
+/** The room on ground of its own, with nothing in it yet; `empty` makes it so again. */
+export async function layErasureRoom() {
+  const ground = await layGround()
+  const query = async (text: string, values: unknown[] = []) => (await ground.database.pool.query(text, values)).rows
+  return { ground, room: erasureOn(ground), query, empty: () => query(`TRUNCATE ${filled}`) }
+}
+
+export type ErasureRoom = Awaited<ReturnType<typeof layErasureRoom>>
 
 /** Verbs for orders with a person in them, on one database. */
 export function erasureOn(ground: Ground) {

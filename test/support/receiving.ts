@@ -32,7 +32,13 @@ export async function startReceiving(
   })
   const app = (_request: unknown, response: { writeHead(status: number): { end(): unknown } }) =>
     response.writeHead(404).end()
-  const server = await listen(createDoor({ webhook, app }, ground.log), '127.0.0.1', 0, () => false, limits)
+  const server = await listen(
+    createDoor({ webhook, app }, ground.log),
+    '127.0.0.1',
+    0,
+    new AbortController().signal,
+    limits,
+  )
   return {
     port: server.port,
     reasons,

@@ -37,3 +37,40 @@ test('a batch that fails fails its items and nobody else’s', async () => {
   await batcher.add(4)
   await batcher.idle()
 })
+
+test('with more at once, only full batches go beside another, and each item goes once', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.nat(2), { maxLength: 60 }), fc.integer({ min: 1, max: 4 }), async (pauses, atOnce) => {
+      const most = 4
+      const handed: number[] = []
+      let running = 0
+      const hand = async (batch: number[]) => {
+        running += 1
+        expect(running).toBeLessThanOrEqual(atOnce)
+        if (running > 1) expect(batch).toHaveLength(most)
+        await new Promise((resolve) => setTimeout(resolve, 1))
+        handed.push(...batch)
+        running -= 1
+      }
+      const batcher = createBatcher<number>(most, hand, 0, atOnce)
+      const added: Array<Promise<void>> = []
+      for (const [index, pause] of pauses.entries()) {
+        added.push(batcher.add(index))
+        if (pause === 0) await new Promise((resolve) => setImmediate(resolve))
+      }
+      await Promise.all(added)
+      await batcher.idle()
+      expect(handed.toSorted((a, b) => a - b)).toEqual(pauses.map((_, index) => index))
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('a full batch does not wait for the one that is under way', async () => {
+  const waiting: Array<() => void> = []
+  const batcher = createBatcher<number>(1, () => new Promise((resolve) => waiting.push(resolve)), 0, 2)
+  const added = [batcher.add(0), batcher.add(1)]
+  await expect.poll(() => waiting.length).toBe(2)
+  for (const end of waiting) end()
+  await Promise.all(added)
+})

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decrypt, deriveKey } from '../../src/flow/from-feishu/decrypt.js'
@@ -61,6 +61,19 @@ describe('signatures', () => {
     expect(verifySignature(signed(signature), Buffer.from(`${body} `), 'test key')).toBe(false)
     expect(verifySignature(signed(signature), Buffer.from(body), 'other key')).toBe(false)
     expect(verifySignature(signed(signature.slice(1)), Buffer.from(body), 'test key')).toBe(false)
+  })
+
+  test('are right to the last digit: what is no digit stands for none', () => {
+    const body = Buffer.from('{}')
+    const digestOf = (nonce: string) => createHash('sha256').update(`1700000000${nonce}test key{}`).digest('hex')
+    const nonce = Array.from({ length: 10_000 }, (_, index) => String(index)).find((each) =>
+      digestOf(each).endsWith('00'),
+    )
+    const right = digestOf(nonce ?? '')
+    const verify = (signature: string) =>
+      verifySignature({ timestamp: '1700000000', nonce: nonce ?? '', signature }, body, 'test key')
+    expect(verify(right)).toBe(true)
+    for (const end of ['', '0', '0z', 'zz', '000', '00 ']) expect(verify(right.slice(0, -2) + end)).toBe(false)
   })
 
   test('that are not whole are none', () => {

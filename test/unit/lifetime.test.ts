@@ -56,3 +56,25 @@ test('a part that comes up while all is being stopped is stopped, too', async ()
   await expect(starting).rejects.toThrow()
   expect(log).toEqual(['late'])
 })
+
+test('parts that do not need one another are all told to stop before any has ended', async () => {
+  const told: string[] = []
+  let end: () => void = () => undefined
+  const ended = new Promise<void>((resolve) => {
+    end = resolve
+  })
+  const slow = (name: string) => ({
+    stop: () => {
+      told.push(name)
+      return ended
+    },
+  })
+  const lifetime = new Lifetime('at once')
+  lifetime.add(slow('a'))
+  lifetime.add(slow('b'))
+  lifetime.add(part('c', told, new Error('stuck')))
+  const stopped = lifetime.stop()
+  expect(told).toEqual(['a', 'b', 'c'])
+  end()
+  await expect(stopped).rejects.toThrow('not everything stopped cleanly')
+})

@@ -51,3 +51,9 @@ test.each(['candidate', 'email', 'mobile', 'comment', 'payload', 'body', 'author
     expect(JSON.stringify(lineOf({ [name]: canary, order: { [name]: canary } }))).not.toContain('王小明')
   },
 )
+
+test('what was passed to the logger stays as it is', () => {
+  const fields = { token: 'a', order: { email: 'b', id: 1 } }
+  expect(lineOf(fields)).toMatchObject({ token: '[redacted]', order: { email: '[redacted]', id: 1 } })
+  expect(fields).toEqual({ token: 'a', order: { email: 'b', id: 1 } })
+})

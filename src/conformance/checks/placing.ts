@@ -1,6 +1,7 @@
+import type { OrderToPlace } from '../../flow/vendor/adapter.js'
 import { type Check, having } from '../check.js'
 import { type Ground, refused, said } from '../ground.js'
-import { type CheckOutcome, failed, ok, skipped, warning } from '../result.js'
+import { type CheckOutcome, failed, type Had, had, missing, ok, skipped, warning } from '../result.js'
 
 export const accountChecks: readonly Check[] = [
   {
@@ -59,14 +60,11 @@ export const placingChecks: readonly Check[] = [
     name: 'idempotency-key',
     about: 'The same Idempotency-Key again answers with the same order, and makes no second one.',
     see: 'post-orders',
-    run: async (ground) => {
-      const order = ground.data.order()
-      const first = await ground.place(order)
-      if (first.kind !== 'ok') return skipped(`place-order comes first: ${said(first)}`)
+    run: having(placedAnew, async ({ order, orderId }, ground) => {
       const again = await ground.place(order)
       if (again.kind !== 'ok') return refused('the same order again', again)
-      return oneOrder([first.value.orderId, again.value.orderId], order.backgroundCheckId, ground)
-    },
+      return oneOrder([orderId, again.value.orderId], order.backgroundCheckId, ground)
+    }),
   },
   {
     name: 'idempotency-key-at-once',
@@ -87,20 +85,25 @@ export const placingChecks: readonly Check[] = [
     name: 'idempotency-key-other-body',
     about: 'The same Idempotency-Key with another body makes no second order.',
     see: 'post-orders',
-    run: async (ground) => {
-      const order = ground.data.order()
-      const first = await ground.place(order)
-      if (first.kind !== 'ok') return skipped(`place-order comes first: ${said(first)}`)
+    run: having(placedAnew, async ({ order, orderId }, ground) => {
       const other = await ground.place({ ...order, comment: `${order.comment} (changed)` })
       const expected = 'the same order, whatever the body'
-      const placed = other.kind === 'ok' ? [first.value.orderId, other.value.orderId] : [first.value.orderId]
+      const placed = other.kind === 'ok' ? [orderId, other.value.orderId] : [orderId]
       const judged = await oneOrder(placed, order.backgroundCheckId, ground)
       if (judged.outcome !== 'ok' || other.kind === 'ok') return judged
       const isRefusal = other.kind === 'final' || other.status === 409
       return isRefusal ? warning(expected, said(other)) : refused(expected, other)
-    },
+    }),
   },
 ]
+
+async function placedAnew(ground: Ground): Promise<Had<{ order: OrderToPlace; orderId: string }>> {
+  const order = ground.data.order()
+  const placed = await ground.place(order)
+  return placed.kind === 'ok'
+    ? had({ order, orderId: placed.value.orderId })
+    : missing(skipped(`place-order comes first: ${said(placed)}`))
+}
 
 async function oneOrder(ids: readonly string[], backgroundCheckId: string, { vendor }: Ground): Promise<CheckOutcome> {
   const distinct = new Set(ids).size

@@ -85,12 +85,15 @@ async function flagStale({ database, terms, batch }: ChoreParts): Promise<Batch>
   return all(flagged.rowCount)
 }
 
-/** Most changes take the flag away themselves; for others, and for what has ended, it goes here. */
+/**
+ * Most changes take the flag away themselves; for others, and for what has ended, it goes here. The index of flagged orders
+ * is found by its own condition.
+ */
 async function unflagStale({ database, terms, batch }: ChoreParts): Promise<Batch> {
   const unflagged = await database.pool.query(
     `UPDATE orders o SET attention = array_remove(o.attention, 'stale') FROM (
        SELECT background_check_id FROM orders
-       WHERE attention @> ARRAY['stale'] AND (updated_at >= now() - $1 * interval '1 ms' OR NOT state = ANY($2))
+       WHERE attention <> '{}' AND attention @> ARRAY['stale'] AND (updated_at >= now() - $1 * interval '1 ms' OR NOT state = ANY($2))
        LIMIT $3 FOR UPDATE SKIP LOCKED) due
      WHERE o.background_check_id = due.background_check_id`,
     [terms.staleMs, openStates, batch],

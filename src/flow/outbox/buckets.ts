@@ -72,6 +72,19 @@ export async function leaseDueBuckets(
   }))
 }
 
+/**
+ * Buckets where something is due that nothing holds back, and that no process sends from; `since` says from when on one
+ * could have. They wait for a moment while there is a process with the role `sync` that has room.
+ */
+export const unattendedBuckets = `
+  SELECT b.id, greatest(first.due_at, b.not_before, b.lease_until) AS since
+  FROM buckets b CROSS JOIN LATERAL (
+    SELECT d.due_at FROM deliveries d WHERE d.bucket_id = b.id AND d.due_at IS NOT NULL ORDER BY d.due_at LIMIT 1
+  ) first
+  WHERE greatest(first.due_at, b.not_before, b.lease_until) <= now() AND NOT EXISTS (
+    SELECT 1 FROM holds h WHERE h.released_at IS NULL AND h.app_id = b.app_id
+      AND h.tenant_key IN ('', b.tenant_key) AND ${holdsApi})`
+
 /** Answers the buckets that are still the owner's. */
 export async function renewBuckets(
   sql: Sql,

@@ -18,21 +18,23 @@ export interface LaneState {
 
 export async function lockLane(sql: Sql, lane: string): Promise<LaneState> {
   await make(sql, lane)
-  const locked = await sql.query<{ last_seq: number; closed_by: string | null; unsure: boolean }>(
-    'SELECT last_seq, closed_by, unsure FROM lanes WHERE lane = $1 FOR UPDATE',
-    [lane],
-  )
+  const locked = await sql.query<{ last_seq: number; closed_by: string | null; unsure: boolean }>({
+    name: 'lock-lane',
+    text: 'SELECT last_seq, closed_by, unsure FROM lanes WHERE lane = $1 FOR UPDATE',
+    values: [lane],
+  })
   const row = locked.rows[0]
   return { lastSeq: row?.last_seq ?? 0, closedBy: row?.closed_by ?? null, unsure: row?.unsure ?? false }
 }
 
 /** An order that comes soon after a restore may be one that was known, and sent for, before. */
 async function make(sql: Sql, lane: string): Promise<void> {
-  await sql.query(
-    `INSERT INTO lanes (lane, unsure)
+  await sql.query({
+    name: 'make-lane',
+    text: `INSERT INTO lanes (lane, unsure)
      SELECT $1, EXISTS (SELECT 1 FROM restores WHERE restored_at > now() - ${unsureFor}) ON CONFLICT DO NOTHING`,
-    [lane],
-  )
+    values: [lane],
+  })
 }
 
 /** As `lockLane`, but it never waits: false when somebody else holds the lane. */
@@ -49,10 +51,11 @@ export async function closeLane(sql: Sql, lane: string, by: 'cancel' | 'erasure'
 
 /** Locks lanes that exist, in one order for everybody, since two settlements may share lanes. Answers those that are unsure. */
 export async function lockLanes(sql: Sql, lanes: readonly string[]): Promise<string[]> {
-  const locked = await sql.query<{ lane: string; unsure: boolean }>(
-    'SELECT lane, unsure FROM lanes WHERE lane = ANY($1) ORDER BY lane FOR UPDATE',
-    [lanes],
-  )
+  const locked = await sql.query<{ lane: string; unsure: boolean }>({
+    name: 'lock-lanes',
+    text: 'SELECT lane, unsure FROM lanes WHERE lane = ANY($1) ORDER BY lane FOR UPDATE',
+    values: [lanes],
+  })
   return locked.rows.filter((row) => row.unsure).map((row) => row.lane)
 }
 
@@ -61,16 +64,16 @@ export async function lockLanes(sql: Sql, lanes: readonly string[]): Promise<str
  * Answers the buckets that got something to do.
  */
 export async function readyHeads(sql: Sql, lanes: readonly string[]): Promise<number[]> {
-  const changed = await sql.query<{ bucket_id: number; due_at: Date | null }>(
-    `WITH heads AS (
-       SELECT DISTINCT ON (lane) id FROM deliveries
-       WHERE lane = ANY($1) AND state IN ('pending', 'sending') ORDER BY lane, seq
-     )
-     UPDATE deliveries d SET due_at = CASE WHEN heads.id IS NULL THEN NULL ELSE now() END
-     FROM deliveries w LEFT JOIN heads ON heads.id = w.id
-     WHERE d.id = w.id AND d.state = 'pending' AND w.lane = ANY($1) AND w.state = 'pending' AND (w.due_at IS NULL) = (heads.id IS NOT NULL)
+  const changed = await sql.query<{ bucket_id: number; due_at: Date | null }>({
+    name: 'ready-heads',
+    text: `UPDATE deliveries d SET due_at = CASE WHEN w.is_head THEN now() END
+     FROM (
+       SELECT id, state, due_at, row_number() OVER (PARTITION BY lane ORDER BY seq) = 1 AS is_head FROM deliveries
+       WHERE lane = ANY($1) AND state IN ('pending', 'sending')
+     ) w
+     WHERE d.id = w.id AND d.state = 'pending' AND w.state = 'pending' AND (w.due_at IS NULL) = w.is_head
      RETURNING d.bucket_id, d.due_at`,
-    [lanes],
-  )
+    values: [lanes],
+  })
   return [...new Set(changed.rows.filter((row) => row.due_at !== null).map((row) => row.bucket_id))]
 }

@@ -81,6 +81,10 @@ const isOver = `(o.state = 'canceled' OR o.erased_at IS NOT NULL)`
 /** Feishu refused it because the order was over, or nothing is left of it that somebody could send again. */
 const refusedAsOver = `s.state = 'dead' AND (s.last_error ->> 'code' = '1002858' OR o.erased_at IS NOT NULL)`
 
+/**
+ * By their ids: the bare state would have PostgreSQL go through the index of all that are being sent, with every entry that
+ * was there since the last vacuum.
+ */
 const updateSql = `
   UPDATE deliveries d SET
     state = CASE WHEN ${isOver} AND (s.state = 'pending' OR ${refusedAsOver}) THEN 'superseded' ELSE s.state END,
@@ -104,7 +108,7 @@ const updateSql = `
     AS s (id, fence, background_check_id, state, in_ms, attempt, ambiguous, confirmed, dead_class, last_error, call_ms_ago,
       move_to, clears, ages)
   LEFT JOIN orders o ON o.background_check_id = s.background_check_id
-  WHERE d.id = s.id AND d.fence = s.fence AND d.state = 'sending'
+  WHERE d.id = s.id AND d.fence = s.fence AND d.state || '' = 'sending'
   RETURNING d.id, d.fence, d.lane, d.api, d.state, d.app_id, d.tenant_key, d.bucket_id, d.background_check_id, d.stage_id,
     d.dead_class, d.confirmed, CASE WHEN d.background_check_id IS NULL THEN d.body_sealed END AS body_sealed,
     extract(epoch FROM now() - d.seen_at)::float8 * 1000 AS seen_ms_ago`

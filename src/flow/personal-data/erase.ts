@@ -1,4 +1,5 @@
 import type { Sql } from '../../platform/database/database.js'
+import { isArchived } from '../archived.js'
 import { type AuditEntry, addToAudit } from '../audit.js'
 import { laneOfOrder } from '../map.js'
 import { closeLane, lockLane, lockLaneIfFree } from '../outbox/lanes.js'
@@ -35,18 +36,28 @@ export async function eraseOrder(
 ): Promise<Erased> {
   const kept = await lockKeptEvents(sql, backgroundCheckId)
   // No lane is made for an id that nobody knows.
-  if (!(await isKnown(sql, backgroundCheckId)) && !(await leaveTombstone(sql, backgroundCheckId, kept))) {
-    return { kind: 'unknown' }
+  if (!(await isKnown(sql, backgroundCheckId))) {
+    if (await isArchived(sql, backgroundCheckId)) return eraseArchived(sql, backgroundCheckId, who)
+    if (!(await leaveTombstone(sql, backgroundCheckId, kept))) return { kind: 'unknown' }
   }
   await lockLane(sql, laneOfOrder(backgroundCheckId))
   const order = await lockToErase(sql, backgroundCheckId)
-  if (order === null) return { kind: 'unknown' }
+  // It was archived since the look above.
+  if (order === null) return eraseArchived(sql, backgroundCheckId, who)
   if (!force && order.erased_at === null && !ends.includes(order.state)) {
     await audit(sql, order, who, 'refused', order.state)
     return { kind: 'open', state: order.state }
   }
   await erase(sql, order, who, who.via)
   return { kind: 'erased', again: order.erased_at !== null }
+}
+
+/** Only what is erased is archived. */
+async function eraseArchived(sql: Sql, backgroundCheckId: string, who: Who): Promise<Erased> {
+  const archived = { erased: true, archived: true }
+  const entry = { action: 'orders.erase', subject: `order:${backgroundCheckId}`, outcome: 'done' } as const
+  await addToAudit(sql, [{ ...who, ...entry, before: archived, after: archived }])
+  return { kind: 'erased', again: true }
 }
 
 /**

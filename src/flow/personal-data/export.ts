@@ -1,6 +1,7 @@
 import { openDataKey, openJson } from '../../platform/crypto/data-key.js'
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Sql } from '../../platform/database/database.js'
+import { isArchived } from '../archived.js'
 import { addToAudit } from '../audit.js'
 import { eventContext } from '../inbox/accept.js'
 import { laneOfOrder, type OrderBody } from '../map.js'
@@ -46,7 +47,7 @@ export async function exportOrder(sql: Sql, sealer: Sealer, backgroundCheckId: s
     [backgroundCheckId, taskOfOrder(backgroundCheckId)],
   )
   const row = found.rows[0]
-  if (row === undefined) return { kind: 'unknown' }
+  if (row === undefined) return { kind: (await isArchived(sql, backgroundCheckId)) ? 'erased' : 'unknown' }
   if (row.erased_at !== null || row.data_key === null) return { kind: 'erased' }
   const data = await readAll(sql, sealer, backgroundCheckId, { ...row, data_key: row.data_key })
   const after = { deliveries: data.deliveries.length, events: data.events.length }

@@ -1,4 +1,5 @@
 import type { Database } from '../../platform/database/database.js'
+import { archivedAmong } from '../archived.js'
 import { type FindingKind, type FindingToNote, flagDifference, noteFindings, settleGone } from '../findings.js'
 import { laneOfOrder } from '../map.js'
 import { makeSure } from '../outbox/unsure.js'
@@ -115,7 +116,12 @@ async function settleLost(
     order.updatedAt !== null &&
     order.updatedAt <= certainUntil &&
     (order.beganAt === null || order.beganAt >= knownSince)
-  const lost = orders.filter(isLost).map((order) => lostOf(order, sweep))
+  const seeming = orders.filter(isLost)
+  const archived = await archivedAmong(
+    database.pool,
+    seeming.map((order) => order.id),
+  )
+  const lost = seeming.filter((order) => !archived.has(order.id)).map((order) => lostOf(order, sweep))
   // What has ended in Feishu meanwhile needs nobody any more.
   const ended = orders.filter((each) => standing.has(each.id) && isClosed(each))
   if (lost.length === 0 && ended.length === 0) return []

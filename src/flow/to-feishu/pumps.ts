@@ -43,6 +43,8 @@ const placesTerms = { most: 512, mostSlow: 4096, slowAfterMs: 1000 }
 const largestSettlement = 200
 /** Calls that were sent together are answered within so much, and are then settled in one transaction. */
 const settleGatherMs = 5
+/** One alone spends most of its time between its statements; a full one waits for no other. */
+const settlementsAtOnce = 3
 /** A claim outlives its call by this, so that a slow settlement still finds its fence. */
 const claimSlackMs = 20_000
 /** A slot comes free one window after its answer, so telling it a little later costs nothing and saves round trips. */
@@ -63,7 +65,7 @@ export function startPumps(options: PumpsOptions): Pumps {
     for (const delivery of settled) options.onSettled?.(delivery)
     if (buckets.length > 0) options.onReady(buckets)
   }
-  const settlements = createBatcher(largestSettlement, settle, settleGatherMs)
+  const settlements = createBatcher(largestSettlement, settle, settleGatherMs, settlementsAtOnce)
   const returns = createBatcher<{ back: SlotReturn; at: number }>(
     largestSettlement,
     (batch) => options.limiter.giveBack(batch.map(({ back, at }) => aged(back, performance.now() - at))),

@@ -46,7 +46,7 @@ function windowsOf({ config, database, limiter, log }: Parts): VendorWindows {
   const { baseUrl, rateLimits: windows, timeoutMs, adapter } = config.vendor
   if (windows.length === 0) return noWindows()
   const host = adapter === 'http' && baseUrl !== undefined ? new URL(baseUrl).host : 'own adapter'
-  const alone = config.redisUrl === undefined
+  const alone = config.redis === undefined
   return createVendorWindows({ database, limiter, log, host, windows, timeoutMs, alone })
 }
 
