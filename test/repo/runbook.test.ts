@@ -109,7 +109,9 @@ function judgeCommand(words: string[]): string[] {
     rest = rest.slice(1)
   }
   const known = commands.get(path) ?? []
-  const takesCommand = known.some((word) => commands.has(`${path} ${word}`.trim()))
+  // One with options of its own does something by itself, too.
+  const isRunnable = known.some((word) => word.startsWith('--') && word !== '--help')
+  const takesCommand = !isRunnable && known.some((word) => commands.has(`${path} ${word}`.trim()))
   const flags = rest.filter((word) => word.startsWith('--') && !known.includes(word))
   return [
     ...(path === '' || takesCommand ? [complaintOf(words, 'no such command')] : []),

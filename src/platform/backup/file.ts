@@ -40,14 +40,24 @@ async function refuseOther(file: string): Promise<void> {
 /** A stream that fails would close the file by its number, and then nobody would hear why it failed: the handle closes it. */
 async function writeThrough<T>(handle: FileHandle, path: string, write: (out: Writable) => Promise<T>): Promise<T> {
   const leaveOpen = (_fd: number, done: () => void) => done()
+  const out = createWriteStream(path, { fd: handle.fd, fs: { write: writeBytes, writev, close: leaveOpen } })
   try {
-    const fs = { write: writeBytes, writev, close: leaveOpen }
-    const result = await write(createWriteStream(path, { fd: handle.fd, fs }))
+    const result = await write(out)
     await handle.sync()
     return result
   } finally {
+    await ended(out)
     await handle.close()
   }
+}
+
+/** A write that is under way when the writing is given up would find the file closed, or another one under its number. */
+function ended(out: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    if (out.closed) return resolve()
+    out.once('close', resolve)
+    out.destroy()
+  })
 }
 
 /** The new name is on the disk when its folder is. */
