@@ -48,6 +48,7 @@ export function openConnection(port: number): Promise<Connection> {
       resolve({
         send: (request) =>
           new Promise((done, failed) => {
+            if (socket.closed) return failed(new Error('the door had closed the connection'))
             waiting = { done, failed }
             socket.write(request)
           }),

@@ -85,7 +85,8 @@ async function keepPace(free: Connection[], perSecond: number): Promise<number[]
     }
   }
   const send = async ({ push, dueAt }: { push: Buffer; dueAt: number }) => {
-    const connection = free.pop()
+    // In turns: one that rests for seconds is closed by a door with Node's own keep-alive timeout.
+    const connection = free.shift()
     if (connection === undefined) throw new Error('a push went out without a connection')
     await connection.send(push)
     waits.push(performance.now() - dueAt)
