@@ -31,7 +31,7 @@ interface Round {
 /** (b) Many orders at once, from the push to the accepted result. */
 export async function rush(stores: Stores, settings: Settings): Promise<Section> {
   const rounds: Round[] = []
-  for (let round = 0; round < settings.rounds; round += 1) rounds.push(await orderAll(stores, settings))
+  for (let round = 0; round < settings.rushRounds; round += 1) rounds.push(await orderAll(stores, settings))
   return section(settings, rounds)
 }
 
@@ -44,7 +44,7 @@ async function orderAll(stores: Stores, settings: Settings): Promise<Round> {
     const before = await world.cpu()
     const startedAt = await feishu.ask<number>('order', { pace: { atOnce } })
     const done = async () => (await feishu.ask<{ results: number }>('counts')).results >= count
-    await until('all have their results', done, 300_000, 1000)
+    await until('all have their results', done, 600_000, 1000)
     const after = await world.cpu()
     const [at, from] = [await feishu.ask<FeishuSaw>('saw'), await vendor.ask<VendorSaw>('saw')]
     const last = (times: ReadonlyArray<number | undefined>) =>

@@ -1,7 +1,9 @@
 import type { SandboxApp } from '../../src/sandbox/index.js'
 
 export interface Settings {
+  /** Of part (a), and of part (b), which takes minutes. */
   rounds: number
+  rushRounds: number
   /** A steady load, for part (a). */
   ordersPerSecond: number
   steadyMs: number
@@ -21,8 +23,9 @@ export const stageAfterMs = [500, 3500] as const
 
 export const full: Settings = {
   rounds: 5,
+  rushRounds: 2,
   ordersPerSecond: 20,
-  steadyMs: 20_000,
+  steadyMs: 8000,
   tenants: 100,
   perTenant: 100,
   ways: ['nudge', 'feed', 'polls'],
@@ -30,6 +33,7 @@ export const full: Settings = {
 
 export const quick: Settings = {
   rounds: 1,
+  rushRounds: 1,
   ordersPerSecond: 20,
   steadyMs: 2000,
   tenants: 100,

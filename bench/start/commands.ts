@@ -33,6 +33,6 @@ export async function commandSection(stores: Stores, { rounds, commands }: Setti
       (median(all) / base).toFixed(2),
     ]),
     aims: [],
-    gates: [{ what: 'bgc --help, to node -e 0', ratio: median(times.get('--help') ?? []) / base, most: 6 }],
+    gates: [{ what: 'bgc --help, to node -e 0', ratio: median(times.get('--help') ?? []) / base, most: 10 }],
   }
 }

@@ -1,8 +1,8 @@
 import type { Section } from '../support/report.js'
 
-/** What profiles of (b) showed, and what was done; the effect of each on the day of its change is in its commit. */
+/** What profiles of (a) showed, and what was done; the effect of each on the day of its change is in its commit. */
 export const changes: Section = {
-  title: '(f) What the profiles of (b) showed, and what was done',
+  title: '(c) What the profiles of (a) showed, and what was done',
   head: ['what was seen', 'what was done'],
   rows: [
     [

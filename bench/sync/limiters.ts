@@ -19,7 +19,7 @@ interface Measured {
   tripsPerCall: number
 }
 
-/** (d) The same windows kept by different limiters, at the same time, with the same jitter on the way to the door. */
+/** (c) The same windows kept by different limiters, at the same time, with the same jitter on the way to the door. */
 export async function limiters(stores: Stores, settings: Settings): Promise<Section> {
   const door = await startChild('sync/door')
   const url = await door.ask<string>('url')
@@ -59,7 +59,7 @@ function section(settings: Settings, measured: readonly Measured[]): Section {
   const [we] = measured
   const share = (value: number) => `${Math.round(100 * value)} %`
   return {
-    title: '(d) The same windows kept by other limiters, at a counting server, with jitter on the way',
+    title: '(c) The same windows kept by other limiters, at a counting server, with jitter on the way',
     head: [
       '',
       `worst ${short.windowMs / 1000} s`,

@@ -1,28 +1,29 @@
-import type { Form, Suite } from '../suite.js'
-import type { Section } from '../support/report.js'
-import type { Stores } from '../support/stores.js'
+import type { Suite } from '../suite.js'
 import { changes } from './changes.js'
 import { limiters } from './limiters.js'
 import { manyTenants } from './many-tenants.js'
 import { noisyNeighbour } from './noisy-neighbour.js'
 import { oneTenant } from './one-tenant.js'
-import { full, quick, type Settings } from './settings.js'
+import { full, quick } from './settings.js'
 
-type Part = (stores: Stores, settings: Settings) => Promise<Section | Section[]>
+const windows = `Windows: ${full.short.limit} in ${full.short.windowMs / 1000} s and ${full.long.limit} in ${full.long.windowMs / 1000} s.`
 
-/** In the order of the report; `manyTenants` measures (e) on the way. */
-const parts: Readonly<Record<Form, readonly Part[]>> = {
-  full: [oneTenant, manyTenants, noisyNeighbour, limiters],
-  // A few seconds of stages have no p99.
-  quick: [oneTenant, manyTenants, limiters],
+export const sending: Suite = {
+  title: 'To Feishu: many tenants',
+  about: windows,
+  run: async (form, stores) => [
+    ...(await manyTenants(stores, form === 'quick' ? quick : { ...full, rounds: 5 })),
+    changes,
+  ],
 }
 
-export const sync: Suite = {
+export const limits: Suite = {
   title: 'To Feishu: at the limit, side by side',
-  about: `Windows: ${full.short.limit} in ${full.short.windowMs / 1000} s and ${full.long.limit} in ${full.long.windowMs / 1000} s.`,
-  run: async (form: Form, stores: Stores) => {
-    const sections: Section[] = []
-    for (const part of parts[form]) sections.push(...[await part(stores, form === 'quick' ? quick : full)].flat())
-    return [...sections, changes]
+  about: windows,
+  run: async (form, stores) => {
+    const settings = form === 'quick' ? quick : full
+    // A few seconds of stages have no p99.
+    const noisy = form === 'quick' ? [] : [await noisyNeighbour(stores, settings)]
+    return [await oneTenant(stores, settings), ...noisy, await limiters(stores, settings)]
   },
 }

@@ -26,7 +26,7 @@ interface Run {
   sdk: BareFigures
 }
 
-/** (b) and (e): many tenants with a little each, one process, beside a loop that does nothing but post. */
+/** (a) and (b): many tenants with a little each, one process, beside a loop that does nothing but post. */
 export async function manyTenants(stores: Stores, settings: Settings): Promise<Section[]> {
   const runs: Run[] = []
   for (let round = 0; round < settings.rounds; round += 1) {
@@ -106,7 +106,7 @@ function speed(settings: Settings, runs: readonly Run[]): Section {
   const extra = Math.max(...runs.map(({ service }) => service.extraCalls))
   const of = (figure: (run: Run) => number, digits: number) => spread(runs.map(figure), digits)
   return {
-    title: `(b) ${settings.tenants} tenants with ${settings.perTenant} each, one process, at a counting server`,
+    title: `(a) ${settings.tenants} tenants with ${settings.perTenant} each, one process, at a counting server`,
     head: ['', 'the service', 'a bare loop', 'ratio', 'a loop through the SDK', 'ratio'],
     rows: [
       [
@@ -187,7 +187,7 @@ function trips(settings: Settings, runs: readonly Run[]): Section {
     met: median(again(name)) < 0.2,
   })
   return {
-    title: '(e) Round trips per delivery under load, of the runs of (b)',
+    title: '(b) Round trips per delivery under load, of the runs of (a)',
     head: ['per delivery', 'the first time', 'as many once more'],
     rows: [
       row('SQL statements, BEGIN and COMMIT included', 'statements'),

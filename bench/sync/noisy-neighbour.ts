@@ -20,7 +20,7 @@ interface Run {
   noisyCalls: number
 }
 
-/** (c) A tenant with a large backlog beside tenants with a stage each second. */
+/** (b) A tenant with a large backlog beside tenants with a stage each second. */
 export async function noisyNeighbour(stores: Stores, settings: Settings): Promise<Section> {
   const door = await startChild('sync/door')
   await door.ask('set', { latencyMs, ids: true })
@@ -86,7 +86,7 @@ function section(settings: Settings, runs: readonly Run[]): Section {
   const p99 = { alone: quantile(all('alone'), 0.99), beside: quantile(all('beside'), 0.99) }
   const ratio = p99.beside / p99.alone
   return {
-    title: `(c) ${settings.noisyBacklog} waiting for one tenant, beside ${settings.quietTenants} quiet tenants with a stage each second`,
+    title: `(b) ${settings.noisyBacklog} waiting for one tenant, beside ${settings.quietTenants} quiet tenants with a stage each second`,
     head: ['from due to the door, ms', 'alone', 'beside the noisy one', 'ratio'],
     rows: shares.map(([name, share]) => [
       name,
