@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import type { Database } from '../../platform/database/database.js'
-import type { KnownUse, Limiter, RateWindow, Slot, Terms } from '../../platform/limiter/limiter.js'
+import type { KnownUse, Limiter, Lost, RateWindow, Slot, Terms } from '../../platform/limiter/limiter.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Urgency } from './semaphore.js'
 
@@ -55,6 +55,13 @@ export function createVendorWindows(options: VendorWindowsOptions): VendorWindow
   const origin = randomBytes(6).toString('base64url')
   const epochs = createEpochs(options.database, options.host, options.now ?? (() => performance.now()))
   let calls = 0
+  let rebuilding: Promise<void> | undefined
+
+  const rebuild = async (lost: Lost, terms: Terms): Promise<void> => {
+    const renewed = await epochs.renew(terms.epoch)
+    if (renewed === null) await setTimeout(rebuildMs)
+    else await limiter.rebuild(bucket, lost, usesBefore(options, terms.epoch), { ...terms, epoch: renewed })
+  }
 
   const takeOrRebuild = async (urgency: Urgency) => {
     calls += 1
@@ -66,9 +73,11 @@ export function createVendorWindows(options: VendorWindowsOptions): VendorWindow
       const slot = grant.kind === 'granted' ? grant.slots[0] : undefined
       if (slot !== undefined) return { slot }
       if (grant.kind !== 'lost') return { retryInMs: Math.max(1, grant.retryInMs ?? tryLaterMs) }
-      const renewed = await epochs.renew(epoch)
-      if (renewed === null) await setTimeout(rebuildMs)
-      else await limiter.rebuild(bucket, grant, usesBefore(options, epoch), { ...terms, epoch: renewed })
+      // Whoever finds the same loss between the new epoch and the rebuild would take it for another one.
+      rebuilding ??= rebuild(grant, terms).finally(() => {
+        rebuilding = undefined
+      })
+      await rebuilding
     }
     return { retryInMs: tryLaterMs }
   }
@@ -129,6 +138,7 @@ const epochMs = 2000
 function createEpochs({ pool }: Database, host: string, now: () => number) {
   const key = ['', '', `vendor ${host}`]
   let known: { epoch: string; askedAt: number } | undefined
+  let asking: Promise<string> | undefined
   const read = async (): Promise<string> => {
     const text = 'SELECT epoch FROM buckets WHERE app_id = $1 AND tenant_key = $2 AND api = $3'
     const { rows } = await pool.query<{ epoch: string }>(text, key)
@@ -137,11 +147,21 @@ function createEpochs({ pool }: Database, host: string, now: () => number) {
     await pool.query('INSERT INTO buckets (app_id, tenant_key, api) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING', key)
     return read()
   }
+  const ask = async (): Promise<string> => {
+    const [askedAt, before] = [now(), known]
+    const epoch = await read()
+    // Renewed meanwhile: what was read may be older.
+    if (known === before) known = { epoch, askedAt }
+    return known?.epoch ?? epoch
+  }
   return {
+    // One question for all who wait: a second one could be answered between a renewal and its rebuild, and lead to another.
     current: async () => {
-      const askedAt = now()
-      if (known === undefined || askedAt - known.askedAt > epochMs) known = { epoch: await read(), askedAt }
-      return known.epoch
+      if (known !== undefined && now() - known.askedAt <= epochMs) return known.epoch
+      asking ??= ask().finally(() => {
+        asking = undefined
+      })
+      return asking
     },
     /** `null`: another process gave a new one first. */
     renew: async (from: string): Promise<string | null> => {

@@ -171,6 +171,21 @@ describe('what is urgent', () => {
 })
 
 describe('a limiter that lost its memory', () => {
+  it('is rebuilt once for all who find the same loss', async () => {
+    await startVendor()
+    const { limiter } = frozen()
+    const slow: Limiter = {
+      ...limiter,
+      rebuild: async (...given) => {
+        await new Promise((resolve) => setTimeout(resolve, 100))
+        return limiter.rebuild(...given)
+      },
+    }
+    const { poll } = processWith({ limiter: slow, windows: [{ limit: 8, windowMs: hour }], waitMs: 0 })
+    const polls = await Promise.all(Array.from({ length: 20 }, () => poll()))
+    expect(polls.filter(({ kind }) => kind === 'ok')).toHaveLength(6)
+  })
+
   it('counts every window as full once the vendor was called before, for one window', async () => {
     await startVendor()
     const windows = [{ limit: 2, windowMs: 1000 }]
