@@ -39,18 +39,24 @@ async function startScene() {
 const lives = [...everyLife, ...everyLife]
 
 /** Lets all checks live, and kills the service whenever `steps` more calls have reached Feishu. */
+/** When nothing of a process that was killed comes any more: what it wrote last is taken after its end. */
+async function kill(service: ServiceProcess | undefined): Promise<number> {
+  await service?.kill()
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  return Date.now()
+}
+
 async function liveThrough(
   scene: Scene,
   orders: readonly LivedOrder[],
-  kills: ReadonlyArray<() => Promise<void>>,
+  kills: ReadonlyArray<() => Promise<number>>,
 ): Promise<number[]> {
   const living = Promise.all(orders.map((order) => live(scene, order)))
   const killedAt: number[] = []
-  for (const kill of kills) {
+  for (const end of kills) {
     const before = scene.feishu.calls({ applied: true }).length
     await eventually(() => scene.feishu.calls({ applied: true }).length).toBeGreaterThan(before + 3)
-    killedAt.push(Date.now())
-    await kill()
+    killedAt.push(await end())
   }
   await living
   await untilEnded(scene, orders, 100_000)
@@ -65,9 +71,10 @@ it('goes on after kill -9 with its own PostgreSQL: the next start adopts it, and
   begin()
   const orders = await orderChecks(scene, lives, 2)
   const restart = async () => {
-    await service.kill()
+    const at = await kill(service)
     service = startProcess(own)
     await service.started
+    return at
   }
   const crashedAt = await liveThrough(scene, orders, [restart, restart])
   expectExactCalls(scene, orders)
@@ -85,7 +92,7 @@ it('goes on without one of its processes: the others take over what it had claim
   await Promise.all([receiver, ...workers].map(({ started }) => started))
   begin()
   const orders = await orderChecks(scene, lives, 2)
-  const crashedAt = await liveThrough(scene, orders, [async () => workers[0]?.kill()])
+  const crashedAt = await liveThrough(scene, orders, [() => kill(workers[0])])
   expectExactCalls(scene, orders)
   expect(scene.feishu.checkPromises({ crashedAt })).toEqual([])
   expect(await workers[1]?.stop()).toBe(0)
