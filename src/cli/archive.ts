@@ -51,7 +51,7 @@ export const addArchive: AddCommand = (program, cli) => {
     .command('export')
     .description('write a month to a file (JSON lines, gzip), and read it back')
     .requiredOption('--month <month>', 'the month, like 2025-03', readMonth)
-    .requiredOption('--to <file>', 'replaced once the new one is whole')
+    .requiredOption('--to <file>', 'replaced once the new one is whole', readFile)
     .option('--drop', 'take the month out of the database once the file is known to be right')
     .option('--json', 'print {"file","month","orders","sha256","bytes","dropped"}')
     .action(async (_flags: object, command: Command) => {
@@ -84,6 +84,12 @@ const whole = (most: number) => (text: string) => {
 const readDays = whole(36_500)
 const readBatch = whole(2000)
 const readCount = whole(1_000_000_000)
+
+/** Who drops a month has nothing but the file, which has to be read back. */
+function readFile(text: string): string {
+  if (text !== '-') return text
+  throw new InvalidArgumentError('expected a file: it is read back, which standard output cannot be')
+}
 
 function readMonth(text: string): string {
   if (isMonth(text)) return text

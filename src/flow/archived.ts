@@ -1,4 +1,5 @@
 import type { Sql } from '../platform/database/database.js'
+import { laneOfOrder } from './map.js'
 
 /**
  * Which checks are in the archive, or were (src/flow/archive). Their orders are not in `orders` any more, and whoever would
@@ -21,4 +22,9 @@ export async function archivedAmong(sql: Sql, ids: readonly string[]): Promise<S
     [ids],
   )
   return new Set(found.rows.map((row) => row.id))
+}
+
+/** Whoever waited for the lane of an order that was archived meanwhile has made it anew, and takes it away again. */
+export async function forgetLane(sql: Sql, backgroundCheckId: string): Promise<void> {
+  await sql.query('DELETE FROM lanes WHERE lane = $1', [laneOfOrder(backgroundCheckId)])
 }

@@ -70,6 +70,7 @@ describe('bgc archive', () => {
       ['--before', '0'],
       ['--batch', 'x'],
       ['export', '--month', '2025-13', '--to', 'f'],
+      ['export', '--month', '2025-03', '--to', '-'],
       ['export'],
       ['import'],
     ]

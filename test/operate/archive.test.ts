@@ -99,6 +99,8 @@ describe('an order in the archive', () => {
     await query(`DROP TABLE ${partitionOf('archived_orders', month)}`)
     const { status, body } = await read(`orders/${id}`)
     expect([status, body['detail']]).toEqual([404, expect.stringContaining(month)])
+    const erased = await api.call('DELETE', `/v1/orders/${id}/personal-data`)
+    expect([erased.status, erased.body['detail']]).toEqual([404, expect.stringContaining(month)])
     await api.parts.database.transaction((sql) => ensureMonth(sql, 'archived_orders', month))
   })
 

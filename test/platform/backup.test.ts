@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { cp, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
+import { PassThrough, Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
@@ -52,10 +53,19 @@ it('reads and writes alike whatever the defaults of the two databases are', asyn
   await fillAll(client)
   const target = await nothing()
   const name = (of: string) => new URL(of).pathname.slice(1)
-  for (const setting of [`datestyle = 'SQL, DMY'`, `timezone = 'Asia/Tokyo'`, `bytea_output = 'escape'`]) {
+  const styles = [`datestyle = 'SQL, DMY'`, `timezone = 'Asia/Tokyo'`, `bytea_output = 'escape'`]
+  for (const setting of [...styles, `transaction_timeout = '100ms'`]) {
     await client.query(`ALTER DATABASE ${name(url)} SET ${setting}`)
   }
-  await restore(await backUp(url), target)
+  const file = join(await folder(), 'b')
+  // Whoever takes it in is slower than the limit allows.
+  await writeWhole(file, async (out) => {
+    const slow = new Transform({
+      transform: (chunk, _encoding, done) => setTimeout(done, 200, null, chunk),
+    })
+    await Promise.all([writeBackup({ url, release: '0' }, slow), pipeline(slow, out)])
+  })
+  await restore(file, target)
   expect(await allRows(await connect(target))).toEqual(await allRows(client))
 })
 
@@ -114,6 +124,31 @@ describe('the file', () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600)
   })
 
+  it('of two that write it at once, the one whose part was taken gives up, and leaves the other alone', async () => {
+    const file = join(await folder(), 'x')
+    await writeFile(file, 'the one before')
+    let goOn: () => void = () => undefined
+    const begun = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    let second: Promise<unknown> = Promise.resolve()
+    const first = writeWhole(file, async (out) => {
+      out.write('first')
+      second = writeWhole(file, async (other) => {
+        other.write('sec')
+        goOn()
+        await first.catch(() => undefined)
+        expect(await readFile(file, 'utf8')).toBe('the one before')
+        await pipeline(['ond'], other)
+      })
+      await begun
+      await pipeline([' one'], out)
+    })
+    await expect(first).rejects.toThrow('another process')
+    await second
+    expect(await readFile(file, 'utf8')).toBe('second')
+  })
+
   it('takes the place of no folder, device or pipe', async () => {
     const place = await folder()
     execFileSync('mkfifo', [join(place, 'pipe')])
@@ -131,6 +166,14 @@ describe('the file', () => {
       .split('\n')
     expect([listed[0], listed.at(-1)]).toEqual(['manifest.json', 'sums.json'])
     expect(listed).toContain('tables/orders/000001')
+  })
+
+  it('is not written where no restore could bring back what a part by hand holds', async () => {
+    const { url, client } = await migrated()
+    await client.query(
+      `CREATE TABLE by_hand PARTITION OF archived_orders FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')`,
+    )
+    await expect(backUp(url)).rejects.toThrow('by_hand is a part of archived_orders that holds no month')
   })
 
   it('a signal leaves nothing behind', async () => {

@@ -5,8 +5,10 @@ import { createGzip } from 'node:zlib'
 import { writeWhole } from '../../platform/backup/file.js'
 import type { Database, Sql } from '../../platform/database/database.js'
 import { firstDayOf } from '../../platform/database/months.js'
+import { dropExported } from './drop.js'
 import { checkArchiveFile, format, type Manifest } from './file.js'
-import { dropExported, refuseUnfinished, refuseUnknownMonth } from './months.js'
+import { refuseUnfinished, refuseUnknownMonth } from './months.js'
+import { lookAtReplaced, refuseFewer } from './replace.js'
 import { archiveTable } from './table.js'
 
 export interface ExportOptions {
@@ -28,14 +30,19 @@ export interface Exported extends Manifest {
 }
 
 /**
- * Writes a month of the archive to a file that is there whole or not at all, and reads it back. Throws an Error in words for
- * operators; the month is then where it was.
+ * Writes a month of the archive to a file that is there whole or not at all, and reads it back. A file that has another month,
+ * or more of this one, is not replaced. Throws an Error in words for operators; the month is then where it was.
  */
 export async function exportMonth(options: ExportOptions): Promise<Exported> {
   const { database, month, file, drop, actor, waitMs } = options
   await refuseUnknownMonth(database.pool, month)
   if (drop) await refuseUnfinished(database.pool, month)
-  const { result: written, bytes } = await writeWhole(file, (out) => write(options, out))
+  const replaced = await lookAtReplaced(file, month)
+  const { result: written, bytes } = await writeWhole(file, async (out) => {
+    const manifest = await write(options, out)
+    refuseFewer(file, replaced, manifest.orders)
+    return manifest
+  })
   const read = await checkArchiveFile(file)
   if (read.sha256 !== written.sha256)
     throw new Error(`${file} reads in another way than it was written; nothing was dropped`)

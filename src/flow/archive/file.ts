@@ -18,12 +18,17 @@ const Manifest = z.object({
   manifest: z.object({ format: z.literal(format), month: z.string(), orders: z.int(), sha256: z.string() }),
 })
 /** What of a line is looked at before PostgreSQL takes it. */
-const OrderLine = z.object({
-  background_check_id: z.string().regex(/^[0-9]{1,32}$/),
-  archived_at: z.iso.datetime(),
-  ended_at: z.iso.datetime(),
-  document: z.looseObject({ background_check_id: z.string(), app_id: z.string(), tenant_key: z.string() }),
-})
+const OrderLine = z
+  .object({
+    background_check_id: z.string().regex(/^[0-9]{1,32}$/),
+    archived_at: z.iso.datetime(),
+    ended_at: z.iso.datetime(),
+    document: z.looseObject({ background_check_id: z.string(), app_id: z.string(), tenant_key: z.string() }),
+  })
+  .refine((line) => line.document.background_check_id === line.background_check_id)
+
+/** None of ours, or one that is damaged or cut off. */
+export class UnfitFile extends Error {}
 
 export type Head = z.infer<typeof Head>
 export type Manifest = z.infer<typeof Manifest>['manifest']
@@ -133,8 +138,8 @@ function inWords(file: string, failure: unknown, atBegin: boolean): unknown {
 }
 
 const notAnArchive = (file: string, cause?: unknown): Error =>
-  new Error(`${file} is not a file that \`bgc archive export\` wrote`, { cause })
+  new UnfitFile(`${file} is not a file that \`bgc archive export\` wrote`, { cause })
 const damaged = (file: string, cause?: unknown): Error =>
-  new Error(`${file} is damaged: what it holds does not agree with its manifest`, { cause })
+  new UnfitFile(`${file} is damaged: what it holds does not agree with its manifest`, { cause })
 const cutOff = (file: string, cause?: unknown): Error =>
-  new Error(`${file} is not whole: its end is missing`, { cause })
+  new UnfitFile(`${file} is not whole: its end is missing`, { cause })

@@ -1,5 +1,5 @@
 import type { Database, Sql } from '../../platform/database/database.js'
-import { ensureMonth, firstDayOf, lockMonths } from '../../platform/database/months.js'
+import { ensureMonth, firstDayOf, partitionOf } from '../../platform/database/months.js'
 import { archivedHash } from '../archived.js'
 import { addToAudit } from '../audit.js'
 import { checkArchiveFile, readArchiveFile } from './file.js'
@@ -20,7 +20,9 @@ export interface ImportedMonth {
   existing: number
 }
 
+/** Orders of a statement, and how long their JSON may become: PostgreSQL takes 256 MB. */
 const page = 500
+const pageSize = 8 << 20
 
 /**
  * Brings an exported month back, whole or not at all, with its line in the audit. The file is read to its end before anything
@@ -29,9 +31,10 @@ const page = 500
 export async function importMonth(options: ImportOptions): Promise<ImportedMonth> {
   const { database, file, actor, onProgress = () => undefined } = options
   const { month, orders, sha256 } = await checkArchiveFile(file)
+  // By itself, since whoever begins a month waits for it; empty, it does no harm.
+  await database.transaction((sql) => ensureMonth(sql, archiveTable, month))
   return database.transaction(async (sql) => {
-    await lockMonths(sql, archiveTable)
-    await ensureMonth(sql, archiveTable, month)
+    await holdMonth(sql, month)
     let imported = 0
     let seen = 0
     for await (const lines of pagesOf(file, sha256)) {
@@ -46,15 +49,35 @@ export async function importMonth(options: ImportOptions): Promise<ImportedMonth
   })
 }
 
+/** One import of it at a time, and nobody drops it meanwhile. */
+async function holdMonth(sql: Sql, month: string): Promise<void> {
+  const asked = await sql.query<{ mine: boolean }>(
+    'SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS mine',
+    [`import:${archiveTable}:${month}`],
+  )
+  if (asked.rows[0]?.mine !== true) throw new Error(`another import of ${month} is under way`)
+  // The month first, as in a drop, which holds it while it waits for the whole.
+  const text = `LOCK TABLE ${partitionOf(archiveTable, month)}, ONLY ${archiveTable} IN ROW EXCLUSIVE MODE`
+  await sql.query(text).catch((cause: unknown) => {
+    // SQLSTATE undefined_table: https://www.postgresql.org/docs/current/errcodes-appendix.html
+    if (!(cause instanceof Error && 'code' in cause && cause.code === '42P01')) throw cause
+    throw new Error(`${month} was dropped at this moment: try again`, { cause })
+  })
+}
+
 async function* pagesOf(file: string, sha256: string): AsyncGenerator<string[]> {
   let waiting: string[] = []
+  let size = 0
   for await (const part of readArchiveFile(file)) {
-    if (part.kind === 'order') waiting.push(part.line)
     if (part.kind === 'manifest' && part.manifest.sha256 !== sha256)
       throw new Error(`${file} changed while it was read`)
-    if (waiting.length < page) continue
+    if (part.kind !== 'order') continue
+    waiting.push(part.line)
+    size += part.line.length
+    if (waiting.length < page && size < pageSize) continue
     yield waiting
     waiting = []
+    size = 0
   }
   if (waiting.length > 0) yield waiting
 }

@@ -1,6 +1,6 @@
-import type { Database, Sql } from '../../platform/database/database.js'
-import { dropMonth, firstDayOf, listMonths, lockMonths, partitionOf } from '../../platform/database/months.js'
-import { addToAudit } from '../audit.js'
+import pg from 'pg'
+import type { Sql } from '../../platform/database/database.js'
+import { firstDayOf, listMonths, partitionOf } from '../../platform/database/months.js'
 import { archiveTable, thisMonth } from './table.js'
 
 /** A month of the archive, as it lies in the database. */
@@ -18,17 +18,55 @@ export interface MonthOfArchive {
 export async function describeMonths(sql: Sql): Promise<MonthOfArchive[]> {
   const all: MonthOfArchive[] = []
   for (const { month, partition } of await listMonths(sql, archiveTable)) {
-    const found = await sql.query<{ orders: string; bytes: string; first: Date | null; last: Date | null }>(
-      `SELECT count(*) AS orders, min(ended_at) AS first, max(ended_at) AS last,
-         pg_total_relation_size(to_regclass($2)) AS bytes FROM ${archiveTable} WHERE month = $1::date`,
-      [firstDayOf(month), partition],
-    )
-    for (const { orders, bytes, first, last } of found.rows) {
-      all.push({ month, orders: Number(orders), bytes: Number(bytes), firstEndedAt: first, lastEndedAt: last })
-    }
+    const found = await sql.query<{ bytes: string }>('SELECT pg_total_relation_size(to_regclass($1)) AS bytes', [
+      pg.escapeIdentifier(partition),
+    ])
+    all.push({ month, bytes: Number(found.rows[0]?.bytes ?? 0), ...(await countMonth(sql, month)) })
   }
   return all
 }
+
+/** As many blocks of a table as PostgreSQL reads in a moment, on a slow disk too: 128 MiB. */
+const blocksAtOnce = 16_384
+
+/**
+ * What is in a month, read in the order in which it lies there and piece by piece: no statement takes long, however many
+ * orders a first run has put there. What comes in meanwhile may count or not.
+ */
+export async function countMonth(
+  sql: Sql,
+  month: string,
+  atOnce = blocksAtOnce,
+): Promise<Pick<MonthOfArchive, 'orders' | 'firstEndedAt' | 'lastEndedAt'>> {
+  const counted = { orders: 0, firstEndedAt: null as Date | null, lastEndedAt: null as Date | null }
+  const blocks = await countBlocks(sql, month)
+  for (let block = 0; block < blocks; block += atOnce) {
+    const { rows } = await sql.query<{ n: string; first: Date | null; last: Date | null }>(
+      `SELECT count(*) AS n, min(ended_at) AS first, max(ended_at) AS last FROM ${archiveTable}
+       WHERE month = $1::date AND ctid >= $2::tid AND ctid < $3::tid`,
+      [firstDayOf(month), `(${block},0)`, `(${block + atOnce},0)`],
+    )
+    for (const { n, first, last } of rows) {
+      counted.orders += Number(n)
+      counted.firstEndedAt = earlier(counted.firstEndedAt, first)
+      counted.lastEndedAt = later(counted.lastEndedAt, last)
+    }
+  }
+  return counted
+}
+
+/** None for a month that is not there any more. */
+async function countBlocks(sql: Sql, month: string): Promise<number> {
+  const found = await sql.query<{ blocks: string | null }>(
+    `SELECT pg_relation_size(to_regclass($1)) / current_setting('block_size')::int AS blocks`,
+    [pg.escapeIdentifier(partitionOf(archiveTable, month))],
+  )
+  return Number(found.rows[0]?.blocks ?? 0)
+}
+
+const earlier = (one: Date | null, other: Date | null) =>
+  one === null || (other !== null && other < one) ? other : one
+const later = (one: Date | null, other: Date | null) => (one === null || (other !== null && other > one) ? other : one)
 
 /** Throws an Error in words for operators. */
 export async function refuseUnknownMonth(sql: Sql, month: string): Promise<void> {
@@ -40,55 +78,4 @@ export async function refuseUnknownMonth(sql: Sql, month: string): Promise<void>
 export async function refuseUnfinished(sql: Sql, month: string): Promise<void> {
   if (month >= (await thisMonth(sql)))
     throw new Error(`${month} is not over: orders still come into it, so that it stays`)
-}
-
-export interface MonthToDrop {
-  month: string
-  /** How many orders the file was found to have. */
-  orders: number
-  sha256: string
-  /** The user of the command line. */
-  actor: string
-  /** How long it waits for those that read the archive. */
-  waitMs?: number
-}
-
-/**
- * Takes a month off that lies in a file, in one transaction with its line in the audit. Throws an Error in words for operators
- * when the month has another number of orders than the file, or when somebody reads the archive for longer than a moment.
- */
-export async function dropExported(
-  database: Database,
-  { month, orders, sha256, actor, waitMs = 5000 }: MonthToDrop,
-): Promise<void> {
-  await database.transaction(async (sql) => {
-    await sql.query(`SELECT set_config('lock_timeout', $1, true)`, [String(waitMs)])
-    await lockMonths(sql, archiveTable)
-    await lockMonth(sql, month)
-    const found = await sql.query<{ n: string }>(`SELECT count(*) AS n FROM ${partitionOf(archiveTable, month)}`)
-    if (found.rows[0]?.n !== String(orders)) {
-      throw new Error(`${month} is not what the file holds any more, and stays: export it again`)
-    }
-    await dropMonth(sql, archiveTable, month)
-    const after = { orders, sha256 }
-    await addToAudit(sql, [
-      { actor, via: 'cli', action: 'archive.drop', subject: `archive:${month}`, outcome: 'done', after },
-    ])
-  })
-}
-
-/** Taking a part off locks the whole, for as long as this transaction takes. */
-async function lockMonth(sql: Sql, month: string): Promise<void> {
-  await sql
-    .query(`LOCK TABLE ONLY ${archiveTable}, ${partitionOf(archiveTable, month)} IN ACCESS EXCLUSIVE MODE`)
-    .catch((cause: unknown) => {
-      // SQLSTATE lock_not_available: https://www.postgresql.org/docs/current/errcodes-appendix.html
-      if (!(cause instanceof Error && 'code' in cause && cause.code === '55P03')) throw cause
-      throw new Error(
-        `${month} stays: somebody reads the archive, a backup for example. Try again when that has ended`,
-        {
-          cause,
-        },
-      )
-    })
 }

@@ -94,25 +94,31 @@ async function withoutWaiting(sql: Sql, ids: readonly string[], events: readonly
        AND NOT EXISTS (SELECT 1 FROM findings f WHERE f.background_check_id = o.background_check_id AND f.settled_at IS NULL)
        AND NOT EXISTS (SELECT 1 FROM events e WHERE e.background_check_id = o.background_check_id
              AND (e.state = 'new' OR e.payload_sealed IS NOT NULL OR NOT e.id = ANY($2)))
-       AND o.background_check_id <> ALL (ARRAY(
-             SELECT coalesce(substring(subject FROM '^(?:order|resend):([0-9]+)'), '') FROM vendor_tasks))`,
+       AND NOT EXISTS (SELECT 1 FROM vendor_tasks t
+             WHERE substring(t.subject FROM '^(?:order|resend):([0-9]+)') = o.background_check_id)`,
     [ids, events],
   )
   return found.rows.map((row) => row.id)
 }
 
-/** The caller holds lanes and orders. */
+/**
+ * The caller holds lanes and orders. A check that is in the archive already, since a month was imported while its event
+ * came, is there from now on as it ended here: it must not stop every run.
+ */
 async function move(sql: Sql, ids: readonly string[], events: readonly string[], month: string): Promise<void> {
   await sql.query(
     `INSERT INTO ${archiveTable} (background_check_id, month, archived_at, ended_at, app_id, tenant_key, account_id,
        vendor_order_id, document)
      SELECT background_check_id, $2::date, now(), updated_at, app_id, tenant_key, account_id, vendor_order_id, ${documentSql}
-     FROM orders o WHERE background_check_id = ANY($1)`,
+     FROM orders o WHERE background_check_id = ANY($1)
+     ON CONFLICT (background_check_id, month) DO UPDATE SET archived_at = excluded.archived_at, ended_at = excluded.ended_at,
+       app_id = excluded.app_id, tenant_key = excluded.tenant_key, account_id = excluded.account_id,
+       vendor_order_id = excluded.vendor_order_id, document = excluded.document`,
     [ids, firstDayOf(month)],
   )
   await sql.query(
     `INSERT INTO archived_checks (hash, month) SELECT ${archivedHash('w.id')}, $2::date FROM unnest($1::text[]) AS w (id)
-     ORDER BY 1`,
+     ORDER BY 1 ON CONFLICT (hash) DO UPDATE SET month = excluded.month`,
     [ids, firstDayOf(month)],
   )
   for (const table of ['timeline', 'deliveries', 'findings'] as const) {

@@ -12,7 +12,7 @@ export type ReadArchived =
 /** Two looks, so that only one month of the archive is asked. */
 export async function readArchived(sql: Sql, backgroundCheckId: string): Promise<ReadArchived> {
   const known = await sql.query<{ day: string }>(
-    `SELECT month::text AS day FROM archived_checks WHERE hash = ${archivedHash('$1')}`,
+    `SELECT to_char(month, 'YYYY-MM-DD') AS day FROM archived_checks WHERE hash = ${archivedHash('$1')}`,
     [backgroundCheckId],
   )
   const day = known.rows[0]?.day

@@ -1,5 +1,5 @@
 import type { Sql } from '../../platform/database/database.js'
-import { isArchived } from '../archived.js'
+import { forgetLane, isArchived } from '../archived.js'
 import { type AuditEntry, addToAudit } from '../audit.js'
 import { laneOfOrder } from '../map.js'
 import { closeLane, lockLane, lockLaneIfFree } from '../outbox/lanes.js'
@@ -43,7 +43,10 @@ export async function eraseOrder(
   await lockLane(sql, laneOfOrder(backgroundCheckId))
   const order = await lockToErase(sql, backgroundCheckId)
   // It was archived since the look above.
-  if (order === null) return eraseArchived(sql, backgroundCheckId, who)
+  if (order === null) {
+    await forgetLane(sql, backgroundCheckId)
+    return eraseArchived(sql, backgroundCheckId, who)
+  }
   if (!force && order.erased_at === null && !ends.includes(order.state)) {
     await audit(sql, order, who, 'refused', order.state)
     return { kind: 'open', state: order.state }

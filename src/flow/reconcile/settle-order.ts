@@ -1,5 +1,6 @@
 import type { Sql } from '../../platform/database/database.js'
 import type { Logger } from '../../platform/logger.js'
+import { forgetLane } from '../archived.js'
 import { type FindingKind, flagDifference, noteFindings, settleGone } from '../findings.js'
 import { laneOfOrder } from '../map.js'
 import { lockOrder } from '../orders/receive.js'
@@ -45,7 +46,11 @@ export async function settleOrder(
   const { backgroundCheckId: id } = order
   const { closedBy } = await lockLane(sql, laneOfOrder(id))
   const row = await lockOrder(sql, id)
-  if (row === null || !(await reading.isMine(sql))) return null
+  if (row === null) {
+    await forgetLane(sql, id)
+    return null
+  }
+  if (!(await reading.isMine(sql))) return null
   const onClosed = (of: string, err: unknown) =>
     options.log.error({ event: 'sweep.cannot_open', background_check_id: of, err }, 'an order cannot be opened')
   const ours = (await readKnownOrders(sql, options.sealer, [id], reading.quietSince, onClosed)).get(id)

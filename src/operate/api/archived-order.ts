@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import type { Parts } from '../../app.js'
-import { readArchived } from '../../flow/archive/read.js'
+import { type ReadArchived, readArchived } from '../../flow/archive/read.js'
 import { isArchived } from '../../flow/archived.js'
 import type { Sql } from '../../platform/database/database.js'
 import { type Order, order, wholeOrder } from './order-shape.js'
@@ -16,6 +16,16 @@ export async function answerArchived({ database }: Parts, id: string): Promise<A
   if (found.kind === 'archived') {
     return ok({ ...wholeOrder.parse(found.document), archived_at: timeOf(found.archivedAt) })
   }
+  return notThere(found)
+}
+
+/** As the list shows it: what became of an order that is not among those that live. */
+export async function answerArchivedInShort({ database }: Parts, id: string): Promise<Answer<Order>> {
+  const found = await readArchived(database.pool, id)
+  return found.kind === 'archived' ? ok(short(found)) : notThere(found)
+}
+
+function notThere(found: Exclude<ReadArchived, { kind: 'archived' }>): Problem {
   if (found.kind === 'unknown') return unknownId
   return problem(
     'not-found',
@@ -26,8 +36,11 @@ export async function answerArchived({ database }: Parts, id: string): Promise<A
 /** As a list shows it. */
 export async function findArchived({ database }: Parts, id: string): Promise<Order[]> {
   const found = await readArchived(database.pool, id)
-  if (found.kind !== 'archived') return []
-  return [{ ...order.parse(found.document), archived_at: timeOf(found.archivedAt) }]
+  return found.kind === 'archived' ? [short(found)] : []
+}
+
+function short({ document, archivedAt }: Extract<ReadArchived, { kind: 'archived' }>): Order {
+  return { ...order.parse(document), archived_at: timeOf(archivedAt) }
 }
 
 type Outcome = string | { kind: string }

@@ -2,11 +2,11 @@ import { z } from 'zod'
 import { type Erased, eraseOrder } from '../../flow/personal-data/erase.js'
 import { exportOrder, type PersonalData } from '../../flow/personal-data/export.js'
 import type { Person } from '../../flow/vendor/adapter.js'
-import { findArchived } from './archived-order.js'
+import { answerArchivedInShort } from './archived-order.js'
 import { by } from './audited.js'
 import { order, showOrder } from './order-shape.js'
 import { type Problem, problem } from './problems.js'
-import { noBody, none, ok, okOrUnknown, type Route, route, unknownId } from './route.js'
+import { noBody, none, ok, type Route, route, unknownId } from './route.js'
 import { given, listed, ownId, time, timeOf } from './shapes.js'
 import { feishuId, flag } from './values.js'
 
@@ -131,8 +131,8 @@ const eraseOne = route({
     const erased = await parts.database.transaction((sql) => eraseOrder(sql, id, how))
     const refusal = refusalOf(erased)
     if (refusal !== null) return refusal
-    const [archived = null] = await findArchived(parts, id)
-    return okOrUnknown((await showOrder(parts, id)) ?? archived)
+    const living = await showOrder(parts, id)
+    return living === null ? answerArchivedInShort(parts, id) : ok(living)
   },
 })
 

@@ -9,8 +9,9 @@ const settings = [
   `SET timezone = 'UTC'`,
   `SET bytea_output = 'hex'`,
   'SET extra_float_digits = 1',
-  'SET statement_timeout = 0',
-  'SET idle_in_transaction_session_timeout = 0',
+  // None of the limits that the server or the role has for others, of those that this release of PostgreSQL knows.
+  `SELECT set_config(name, '0', false) FROM pg_settings WHERE name = ANY('{statement_timeout,lock_timeout,
+     idle_in_transaction_session_timeout,idle_session_timeout,transaction_timeout}')`,
   // What is restored must be on disk when the command says so.
   'SET synchronous_commit = on',
 ]

@@ -23,14 +23,18 @@ export function partitionOf(table: string, month: string): string {
 
 export const firstDayOf = (month: string): string => `${month}-01`
 
-/** The months of a table, oldest first. */
+/** The months of a table, oldest first. Throws an Error in words for operators where somebody made another part by hand. */
 export async function listMonths(sql: Sql, table: string): Promise<Month[]> {
   const found = await sql.query<{ name: string }>(
     `SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent
      WHERE p.relname = $1 AND p.relnamespace = current_schema()::regnamespace ORDER BY 1`,
     [table],
   )
-  return found.rows.map(({ name }) => ({ month: name.slice(table.length + 1).replace('_', '-'), partition: name }))
+  return found.rows.map(({ name }) => {
+    const month = name.slice(table.length + 1).replace('_', '-')
+    if (isMonth(month) && partitionOf(table, month) === name) return { month, partition: name }
+    throw new Error(`${name} is a part of ${table} that holds no month, and was made by hand: detach it first`)
+  })
 }
 
 /**
