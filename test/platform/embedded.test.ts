@@ -6,6 +6,7 @@ import { findBinaries } from '../../src/platform/embedded/binaries.js'
 import { openCluster } from '../../src/platform/embedded/cluster.js'
 import { freePort, startEmbeddedPostgres } from '../../src/platform/embedded/postgres.js'
 import { launch, shutDown } from '../../src/platform/embedded/postmaster.js'
+import { sharedBuffersMb } from '../../src/platform/embedded/settings.js'
 import { postmasterPid, preparedFolder, query, temporaryFolder, until, untilGone } from './embedded-kit.js'
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
@@ -20,8 +21,18 @@ async function start(dataDir: string) {
 
 const startFresh = async () => start(await preparedFolder())
 
+describe('the buffers of an embedded PostgreSQL', () => {
+  it.each([
+    { memoryGb: 0.5, mb: 128 },
+    { memoryGb: 4, mb: 512 },
+    { memoryGb: 64, mb: 1024 },
+  ])('are $mb MB of $memoryGb GB', ({ memoryGb, mb }) => {
+    expect(sharedBuffersMb(memoryGb * 1024 ** 3)).toBe(mb)
+  })
+})
+
 describe('an embedded PostgreSQL', () => {
-  it('has the database bgc in UTF-8, on 127.0.0.1 only, with settings for a small machine', async () => {
+  it('has the database bgc in UTF-8, on 127.0.0.1 only, with settings for this machine', async () => {
     const server = await startFresh()
     const settings = [
       'listen_addresses',
@@ -29,6 +40,7 @@ describe('an embedded PostgreSQL', () => {
       'max_connections',
       'synchronous_commit',
       'wal_level',
+      'shared_buffers',
     ]
     const columns = settings.map((name) => `current_setting('${name}') AS ${name}`).join(', ')
     const [row] = await query(
@@ -42,6 +54,7 @@ describe('an embedded PostgreSQL', () => {
       max_connections: '100',
       synchronous_commit: 'on',
       wal_level: 'replica',
+      shared_buffers: expect.stringMatching(/^(1GB|[1-9]\d{2}MB)$/),
       db: 'bgc',
       encoding: 'UTF8',
       locale: 'C.UTF-8',
@@ -59,15 +72,17 @@ describe('an embedded PostgreSQL', () => {
     expect(row?.rolpassword).toMatch(/^SCRAM-SHA-256/)
   })
 
-  it('keeps its data over a stop, and stopping twice is harmless', async () => {
+  it('keeps its data and what an operator set over a stop, and stopping twice is harmless', async () => {
     const first = await startFresh()
     await query(first.url, 'INSERT INTO kept VALUES (43)')
+    await query(first.url, `ALTER SYSTEM SET shared_buffers = '144MB'`)
     const pid = await postmasterPid(first.dataDir)
     await Promise.all([first.stop(), first.stop()])
     await first.stop()
     await untilGone(pid)
     const second = await start(first.dataDir)
     expect(await query(second.url, 'SELECT n FROM kept')).toEqual([{ n: 42 }, { n: 43 }])
+    expect(await query(second.url, 'SHOW shared_buffers')).toEqual([{ shared_buffers: '144MB' }])
     expect(second.events).toEqual(['postgres_started'])
   })
 

@@ -6,6 +6,7 @@ import { connect } from './connect.js'
 import { tailOf } from './log-file.js'
 import { disownDead } from './pid-file.js'
 import { processStart, signal } from './process.js'
+import { fixedSettings, writeDefaults } from './settings.js'
 
 /** A running server process, ours or adopted. */
 export type Postmaster = { pid: number; port: number; gone: Promise<void>; isGone: () => boolean }
@@ -29,9 +30,10 @@ const STOP_STEPS: readonly [NodeJS.Signals, number][] = [
 /** Starts PostgreSQL on this port and returns once it takes connections. */
 export async function launch(cluster: Cluster, port: number, stop: AbortSignal): Promise<Postmaster> {
   await disownDead(cluster)
+  const flags = flagsOf({ config_file: await writeDefaults(cluster), ...fixedSettings(port) })
   const log = await open(cluster.logFile, 'a', 0o600)
   await giveTo(cluster.account, cluster.logFile)
-  const child = cluster.account.spawn(cluster.binaries.postgres, ['-D', cluster.data, ...settings(port)], {
+  const child = cluster.account.spawn(cluster.binaries.postgres, ['-D', cluster.data, ...flags], {
     // A process group of its own: Ctrl-C in a terminal must not end it before our graceful stop has used it.
     detached: true,
     cwd: '/',
@@ -56,28 +58,8 @@ export async function launch(cluster: Cluster, port: number, stop: AbortSignal):
   }
 }
 
-const settings = (port: number) =>
-  Object.entries({
-    port,
-    listen_addresses: '127.0.0.1',
-    unix_socket_directories: '',
-    max_connections: 100,
-    shared_buffers: '128MB',
-    max_wal_size: '512MB',
-    wal_level: 'replica',
-    synchronous_commit: 'on',
-    password_encryption: 'scram-sha-256',
-    // Containers give /dev/shm 64 MiB, which parallel queries outgrow.
-    dynamic_shared_memory_type: 'mmap',
-    max_parallel_workers_per_gather: 0,
-    jit: 'off',
-    // Errors reach the caller; in a file they would carry values, which are personal data.
-    log_min_messages: 'log',
-    log_min_error_statement: 'panic',
-    log_error_verbosity: 'terse',
-    log_checkpoints: 'off',
-    log_timezone: 'UTC',
-  }).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+const flagsOf = (settings: Record<string, string | number>) =>
+  Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
 
 async function untilReady(cluster: Cluster, port: number, stop: AbortSignal): Promise<void> {
   for (const deadline = Date.now() + READY_MS; ; ) {
