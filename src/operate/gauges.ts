@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { Gauge, type Registry } from 'prom-client'
 import type { Parts } from '../app.js'
+import { isWhole } from '../platform/queue/redis-whole.js'
 import { readVersion } from '../platform/version.js'
 import { type BacklogQuery, backlogQueries } from './backlog.js'
 
@@ -155,11 +156,16 @@ function registerProcess(registry: Registry, { config, database, redis }: GaugeP
     },
   )
   if (redis === undefined) return
-  const up = gauge(registry, 'bgc_redis_up', '1 while Redis is connected; absent where no Redis is set.', [], () =>
-    up.set(redis.status === 'ready' ? 1 : 0),
-  )
+  const help = '1 while Redis answers, and all of it; absent where no Redis is set.'
+  const up = gauge(registry, 'bgc_redis_up', help, [], async () => {
+    // Whoever needs it says in the log what is wrong with it.
+    const whole = isWhole(redis).catch(() => false)
+    up.set((await Promise.race([whole, late(usuallyWithinMs)])) === true ? 1 : 0)
+  })
 }
 
-function gauge(registry: Registry, name: string, help: string, labelNames: string[], collect?: () => void): Gauge {
+type Collect = () => void | Promise<void>
+
+function gauge(registry: Registry, name: string, help: string, labelNames: string[], collect?: Collect): Gauge {
   return new Gauge({ name, help, labelNames, registers: [registry], ...(collect && { collect }) })
 }

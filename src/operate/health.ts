@@ -1,6 +1,7 @@
 import type { Database } from '../platform/database/database.js'
 import { pendingMigrations } from '../platform/database/migrate.js'
-import { isWhole, type RedisClient } from '../platform/queue/redis.js'
+import type { RedisClient } from '../platform/queue/redis-place.js'
+import { lackOf } from '../platform/queue/redis-whole.js'
 import type { Presence } from './presence.js'
 
 export interface Readiness {
@@ -33,8 +34,10 @@ export function createHealth(options: HealthOptions): () => Promise<Readiness> {
 }
 
 async function look(options: HealthOptions): Promise<Readiness> {
-  const database = await within(checkDatabase(options))
-  const redis = options.redis === undefined ? undefined : await within(checkRedis(options.redis))
+  const [database, redis] = await Promise.all([
+    within(checkDatabase(options)),
+    options.redis === undefined ? undefined : within(checkRedis(options.redis)),
+  ])
   const checks = { database, ...(redis !== undefined && { redis }) }
   if (database !== 'ok' || (redis !== undefined && redis !== 'ok' && options.needsRedis))
     return { status: 'unavailable', checks }
@@ -47,7 +50,7 @@ async function checkDatabase({ database }: HealthOptions): Promise<string> {
 }
 
 async function checkRedis(redis: RedisClient): Promise<string> {
-  return (await isWhole(redis)) ? 'ok' : 'a part of the cluster is missing'
+  return (await lackOf(redis)) ?? 'ok'
 }
 
 async function within(check: Promise<string>): Promise<string> {

@@ -37,3 +37,24 @@ test('nobody keeps the database busy by asking whether the process is ready', as
   expect((await ready()).status).toBe('unavailable')
   expect((await under).status).toBe('ok')
 })
+
+test('Redis is asked while the database says nothing: both together may take as long as one', async () => {
+  let asked = 0
+  const redis = {
+    info: () => {
+      asked += 1
+      return Promise.resolve('role:master\r\n')
+    },
+  } as never
+  let speak: () => void = () => undefined
+  const silence = new Promise<void>((resolve) => {
+    speak = resolve
+  })
+  const pool = { query: () => silence.then(() => Promise.reject(new Error('gone'))) } as never
+  const presence = new Presence()
+  presence.arrive()
+  const answer = createHealth({ database: { pool }, redis, needsRedis: true, presence })()
+  expect(asked).toBe(1)
+  speak()
+  expect(await answer).toEqual({ status: 'unavailable', checks: { database: 'does not answer', redis: 'ok' } })
+})

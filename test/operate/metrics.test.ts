@@ -30,9 +30,10 @@ const config = readConfig({
 })
 
 /** All that a process exports, with Redis connected. */
-function exporter(database: Database = ground.database, withinMs = 30_000) {
+function exporter(database: Database = ground.database, withinMs = 30_000, role = 'master') {
   const metrics = createMetrics()
-  const redis = { status: 'ready' } as never
+  // All that is asked of one server.
+  const redis = { info: async () => `# Replication\r\nrole:${role}\r\nconnected_slaves:0\r\n` } as never
   const count = registerGauges({ config, database, log: createLogger('silent'), metrics, redis }, withinMs)
   const scrape = async () => {
     await count()
@@ -148,6 +149,10 @@ test('shows what waits and what is stuck', async () => {
   expect(Math.abs(figure('bgc_clock_offset_seconds'))).toBeLessThan(60)
   expect([figure('bgc_database_up'), figure('bgc_redis_up')]).toEqual([1, 1])
   expect(text).toContain('bgc_role_info{role="poller"} 1')
+})
+
+test('a Redis that takes no calls for a window is not up', async () => {
+  expect(await exporter(ground.database, 30_000, 'slave').scrape()).toMatch(/^bgc_redis_up 0$/m)
 })
 
 /** Something that takes connections and says nothing, as a database behind a dead network does. */

@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, expect, inject, onTestFinished, test, vi } from 'vitest'
 import { createReads } from '../../src/flow/to-feishu/reads.js'
 import type { FeishuReply } from '../../src/flow/to-feishu/reply.js'
 import type { Tokens } from '../../src/flow/to-feishu/tokens.js'
 import { type Database, openDatabase } from '../../src/platform/database/database.js'
 import { migrate } from '../../src/platform/database/migrate.js'
+import type { Limiter } from '../../src/platform/limiter/limiter.js'
 import { memoryLimiter } from '../../src/platform/limiter/memory.js'
 import { createLogger } from '../../src/platform/logger.js'
 import { freshSchema } from '../support/postgres.js'
@@ -22,7 +23,12 @@ const question = { api: 'tripartite_agreements.list', query: { application_id: '
 const answered: FeishuReply = { kind: 'answer', httpStatus: 200, code: 0, data: { items: [] } }
 
 /** Reads of one tenant against a Feishu that gives these answers, and what it was asked with. */
-function readsOf(tenantKey: string, replies: readonly FeishuReply[], tokens: readonly string[] = ['t-1']) {
+function readsOf(
+  tenantKey: string,
+  replies: readonly FeishuReply[],
+  tokens: readonly string[] = ['t-1'],
+  limiter: Limiter = memoryLimiter(),
+) {
   const used: string[] = []
   const evicted: string[] = []
   const source: Tokens = {
@@ -33,10 +39,11 @@ function readsOf(tenantKey: string, replies: readonly FeishuReply[], tokens: rea
   }
   const reads = createReads({
     database,
-    limiter: memoryLimiter(),
+    limiter,
     tokens: source,
     clientOf: () => ({
-      call: async (_request, { token }) => {
+      call: async (_request, { token, mayWrite }) => {
+        if (mayWrite?.() === false) return { kind: 'withdrawn' }
         used.push(token)
         return replies[used.length - 1] ?? answered
       },
@@ -63,6 +70,24 @@ test.each<[string, FeishuReply]>([
   const { ask, used } = readsOf(`tk_${name}`, [reply])
   expect(await ask()).toEqual(reply)
   expect(await ask()).toMatchObject({ kind: 'no_slot' })
+  expect(used).toHaveLength(1)
+})
+
+test('is not sent when the epoch was read too long ago: others may have rebuilt the window meanwhile', async () => {
+  const clock = { aheadMs: 0 }
+  const now = performance.now.bind(performance)
+  vi.spyOn(performance, 'now').mockImplementation(() => now() + clock.aheadMs)
+  onTestFinished(() => void vi.restoreAllMocks())
+  const limiter = memoryLimiter()
+  const standsStill = { aheadMs: 6000 }
+  const take: Limiter['take'] = (...asked) => {
+    clock.aheadMs += standsStill.aheadMs
+    return limiter.take(...asked)
+  }
+  const { ask, used } = readsOf('tk_still', [], ['t-1'], { ...limiter, take })
+  expect(await ask()).toEqual({ kind: 'withdrawn' })
+  standsStill.aheadMs = 0
+  expect(await ask()).toEqual(answered)
   expect(used).toHaveLength(1)
 })
 

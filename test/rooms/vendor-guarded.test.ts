@@ -4,6 +4,7 @@ import type { VendorAdapter, VendorAnswer } from '../../src/flow/vendor/adapter.
 import { createBreaker } from '../../src/flow/vendor/breaker.js'
 import { type GuardSettings, guardVendor, type VendorCallReport } from '../../src/flow/vendor/guarded.js'
 import { createSemaphore } from '../../src/flow/vendor/semaphore.js'
+import type { VendorWindows } from '../../src/flow/vendor/windows.js'
 import { account, CANARY, call, order, readAgreements, readChanges, readMany } from './vendor-peer.js'
 
 const never = { signal: new AbortController().signal }
@@ -68,6 +69,46 @@ it('has no verb that the adapter lacks', () => {
   expect(vendor).not.toHaveProperty('getOrders')
   expect(vendor).not.toHaveProperty('changes')
   expect(vendor).not.toHaveProperty('agreements')
+})
+
+it.each([
+  [1_700_000_000_000, 3_600_000],
+  [Number.POSITIVE_INFINITY, 3_600_000],
+  [-5, 0],
+  [Number.NaN, undefined],
+])('rests for an hour at most, whatever an own adapter answers: %d', async (asked, rest) => {
+  const pauses: number[] = []
+  const answer = async () =>
+    ({ kind: 'retry', message: 'later', status: 429, ambiguous: false, retryAfterMs: asked }) as const
+  const { vendor } = guarded(answer, { onPause: (ms) => void pauses.push(ms) })
+  const failed = await vendor.getOrder('1', call)
+  expect('retryAfterMs' in failed ? failed.retryAfterMs : undefined).toBe(rest)
+  expect(pauses).toEqual(rest ? [rest] : [])
+})
+
+it('a further request of a verb is not made on a slot that came too late', async () => {
+  const backs: boolean[] = []
+  const ages = [0, 1000, 0]
+  const windows: VendorWindows = {
+    take: async () => {
+      const askedAt = performance.now() - (ages.shift() ?? 0)
+      return { slot: { bucket: 'b', name: 'n', turn: 't', askedAt } }
+    },
+    giveBack: async (_slot, used) => void backs.push(used),
+    close: async () => undefined,
+  }
+  const adapter: VendorAdapter = {
+    ...alike(final),
+    getOrder: async (_id, asked) => {
+      await asked.turn?.()
+      expect(await asked.turn?.()).toBe(null)
+      return final()
+    },
+  }
+  const { breaker } = guarded(final)
+  await guardVendor(adapter, { breaker, concurrency: 1, windows }).getOrder('1', call)
+  expect(backs).toEqual([true, false, true])
+  expect(ages).toEqual([])
 })
 
 describe('the breaker', () => {

@@ -4,6 +4,7 @@ import { type Claim, claimHeads } from '../outbox/claim.js'
 import type { Settlement } from '../outbox/settlement.js'
 import { type AttemptOptions, type Attempts, createAttempts, idsOf } from './attempt.js'
 import { traceAttempts } from './attempt-spans.js'
+import type { EpochOf } from './epochs.js'
 import { hold } from './holds.js'
 import type { Places } from './places.js'
 import { setAside } from './set-aside.js'
@@ -14,6 +15,8 @@ export interface PumpOptions extends AttemptOptions {
   tokens: Tokens
   slots: SlotSource
   windows: readonly RateWindow[]
+  /** Left out where no other process sends. */
+  epochOf?: EpochOf
   /** Of the host that the bucket's app calls. */
   places: Places
   /** Answers in a row that asked a bucket to slow down; they outlive its pump. */
@@ -67,6 +70,8 @@ export class Pump {
   #restMs = 0
   #inHand: readonly Claim[] = []
   #inHandSince = 0
+  /** The epoch was read after what is in hand was claimed. */
+  #sawEpoch = false
   /** The last claim found all that was due; a hint, or what was not settled for good, says that there is more. */
   #drained = false
   #tidings = 0
@@ -183,6 +188,7 @@ export class Pump {
     this.#inHand = []
     if (inHand.length > 0) return inHand
     this.#inHandSince = performance.now()
+    this.#sawEpoch = false
     const { database, timeoutMs, claimSlackMs } = this.#options
     const tidings = this.#tidings
     const claimed = await claimHeads(database.pool, this.#bucket.id, most, timeoutMs + claimSlackMs)
@@ -195,7 +201,7 @@ export class Pump {
     let claims = wanted
     try {
       const token = await this.#token(claims)
-      if (token === null) return null
+      if (token === null || !(await this.#mayTake(claims))) return null
       for (const claim of claims.filter((each) => this.#attempts.wantsLook(each))) {
         this.#track(claim, this.#attempts.look(claim, token))
       }
@@ -208,6 +214,21 @@ export class Pump {
       await this.#handBack(claims, notReadyMs)
       return null
     }
+  }
+
+  /** What another process sends from now is left to it. */
+  async #mayTake(claims: readonly Claim[]): Promise<boolean> {
+    const { epochOf } = this.#options
+    if (epochOf === undefined || this.#sawEpoch) return true
+    const epoch = await epochOf(this.#bucket.id)
+    if (epoch === null) {
+      this.stop()
+      await this.#handBack(claims, 0)
+      return false
+    }
+    this.#bucket.epoch = epoch
+    this.#sawEpoch = true
+    return true
   }
 
   /** The first token of a tenant takes several trips, and no call should wait for its place meanwhile. */

@@ -6,6 +6,7 @@ import { type Bucket, leaseDueBuckets, releaseBucket, renewBuckets } from '../ou
 import type { Keepers } from '../outbox/keepers.js'
 import type { SettledDelivery } from '../outbox/settle.js'
 import type { Settlement } from '../outbox/settlement.js'
+import { readEpochs } from './epochs.js'
 import { createPlaces, type Places } from './places.js'
 import { Pump, type PumpOptions } from './pump.js'
 import { settleThroughOutages } from './settling.js'
@@ -17,8 +18,10 @@ import { settleThroughOutages } from './settling.js'
  * announced. A pump's lease is renewed while it runs, so a process that dies loses its buckets within seconds.
  */
 export interface PumpsOptions
-  extends Omit<PumpOptions, 'settle' | 'giveBack' | 'windows' | 'places' | 'slowDowns' | 'claimSlackMs'> {
+  extends Omit<PumpOptions, 'settle' | 'giveBack' | 'windows' | 'places' | 'slowDowns' | 'claimSlackMs' | 'epochOf'> {
   limiter: Limiter
+  /** No other process sends. */
+  alone: boolean
   keepers: Keepers
   windowsOf: (api: string) => readonly RateWindow[]
   /** Called with buckets that got something to do. */
@@ -58,6 +61,7 @@ export function startPumps(options: PumpsOptions): Pumps {
   const wanted = new Set<number>()
   const slowDowns = new Map<number, number>()
   const placesOf = new Map<string, Places>()
+  const epochOf = options.alone ? undefined : readEpochs(database.pool, owner)
   let stopping = false
 
   const settle = async (batch: Settlement[]) => {
@@ -91,6 +95,7 @@ export function startPumps(options: PumpsOptions): Pumps {
       claimSlackMs,
       windows: options.windowsOf(bucket.api),
       places: placesFor(bucket.appId),
+      ...(epochOf && { epochOf }),
       settle: (settlement) => settlements.add(settlement),
       giveBack,
     })

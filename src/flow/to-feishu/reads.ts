@@ -49,11 +49,13 @@ export function createReads(options: ReadsOptions): FeishuReads {
 
   const askWith: FeishuReads['askWith'] = async (token, appId, tenantKey, question, signal = never()) => {
     const { api } = question
+    const epochReadAt = performance.now()
     const bucket = { appId, tenantKey, api, ...(await bucketOf(database.pool, appId, tenantKey, api)) }
     const granted = await slots.take(bucket, [{ id: randomUUID(), fence: 0 }])
     const [slot] = granted.slots
     if (slot === undefined) return { kind: 'no_slot', retryInMs: granted.retryInMs }
-    const mayWrite = () => isFresh(slot, performance.now())
+    // What others rebuilt meanwhile counts calls on an epoch of before for no longer.
+    const mayWrite = () => isFresh(slot, performance.now()) && performance.now() <= epochReadAt + slackMs
     const ask = () => clientOf(appId).call(question, { token, signal, mayWrite })
     const reply = await (isTracing() ? traceCall(api, ask) : ask())
     const answeredAt = performance.now()
@@ -106,9 +108,11 @@ export const refusedTokenCodes: ReadonlySet<number> = new Set([
   99991661, 99991663, 99991664, 99991665, 99991668, 99991671,
 ])
 
+/** From an epoch's reading to the first byte of a call that was granted under it. */
+const slackMs = 5000
+
 /** Reads leave no rows: after a loss the bucket counts as full of calls that could still arrive, but the first time. */
 function usesOfReads(timeoutMs: number) {
-  const slackMs = 5000
   return async (
     _bucket: Bucket,
     windows: readonly RateWindow[],

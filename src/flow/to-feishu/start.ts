@@ -26,6 +26,7 @@ export async function startFeishuSide(parts: Parts, access: FeishuAccess): Promi
     tokens,
     reads,
     limiter,
+    alone: config.redis === undefined,
     windowsOf,
     timeoutMs,
     retry,

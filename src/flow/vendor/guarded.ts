@@ -36,6 +36,7 @@ type Guard = <T>(verb: VendorVerb, call: VendorCall, ask: Ask<T>) => Promise<Ven
 /** What somebody waits for, and what happens once: polls and feeds come again by themselves. */
 const urgent: ReadonlySet<VendorVerb> = new Set(['bindAccount', 'placeOrder', 'findOrder', 'cancelOrder'])
 const longestWaitMs = 5000
+const longestRestMs = 3_600_000
 
 /** Puts the breaker, the concurrency limit and the windows before every verb. A call that is held was not made. */
 export function guardVendor(adapter: VendorAdapter, settings: GuardSettings): VendorAdapter {
@@ -124,11 +125,20 @@ function measureTraced<T>(verb: VendorVerb, ask: () => Promise<VendorAnswer<T>>)
 async function measure<T>(verb: VendorVerb, ask: () => Promise<VendorAnswer<T>>) {
   const start = performance.now()
   try {
-    const answer = await ask()
+    const answer = bounded(await ask())
     return { verb, answer, durationMs: performance.now() - start }
   } catch (thrown) {
     return { verb, answer: broken(verb), durationMs: performance.now() - start, thrown }
   }
+}
+
+/** An own adapter may take seconds for milliseconds, or a date for a duration: that must not end calls for years. */
+function bounded<T>(answer: VendorAnswer<T>): VendorAnswer<T> {
+  if (answer.kind !== 'retry' || answer.retryAfterMs === undefined) return answer
+  const { retryAfterMs, ...failure } = answer
+  return Number.isNaN(retryAfterMs)
+    ? failure
+    : { ...failure, retryAfterMs: Math.min(Math.max(retryAfterMs, 0), longestRestMs) }
 }
 
 /** What it threw may quote the candidate, so the message keeps to the verb. */

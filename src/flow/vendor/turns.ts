@@ -59,7 +59,7 @@ async function tryTurn(
   if (call.stillWanted && !(await call.stillWanted())) return refuse(held('its claim is over', 0), taken.slot)
   if (taken.slot !== null && !isFresh(taken.slot, performance.now())) {
     await turns.windows.giveBack(taken.slot, false)
-    return { retryInMs: 1 }
+    return { retryInMs: staleAgainMs }
   }
   const admission = turns.breaker.admit()
   if (!admission.admitted) return refuse(heldBy(turns.breaker, admission.retryInMs), taken.slot)
@@ -80,11 +80,13 @@ function openTurn(turns: Turns, call: VendorCall, urgency: Urgency, first: Slot 
       const taken = await turns.windows.take(urgency)
       if (!('retryInMs' in taken)) {
         slot = taken.slot
-        return null
+        if (slot === null || isFresh(slot, performance.now())) return null
+        await giveBack(false)
       }
+      const retryInMs = 'retryInMs' in taken ? taken.retryInMs : staleAgainMs
       if (call.signal.aborted) return stopping
-      if (performance.now() + taken.retryInMs > until) return held('its windows are full', taken.retryInMs)
-      await sleep(taken.retryInMs, call.signal)
+      if (performance.now() + retryInMs > until) return held('its windows are full', retryInMs)
+      await sleep(retryInMs, call.signal)
     }
   }
   const end = async (used: boolean) => {
@@ -96,6 +98,8 @@ function openTurn(turns: Turns, call: VendorCall, urgency: Urgency, first: Slot 
 }
 
 const busyAgainMs = 1000
+/** After a slot that came too late to be used. */
+const staleAgainMs = 1
 const stopping = held('the process is stopping')
 
 function heldBy(breaker: Breaker, retryAfterMs: number): HeldFailure {

@@ -42,7 +42,7 @@ function connectServer(place: ServerPlace, use: RedisUse): Redis {
     ...(use === 'commands' && { enableOfflineQueue: false, maxRetriesPerRequest: 1 }),
     retryStrategy: pauseMs,
     // A failover left this connection at what is a replica now: where it leads to is asked anew.
-    reconnectOnError: (failure: Error) => failure.message.startsWith('READONLY'),
+    reconnectOnError: (failure: Error) => /^(READONLY|MASTERDOWN)/.test(failure.message),
   }
   if (place.kind === 'single') return new Redis(place.url, options)
   return new Redis({
@@ -118,11 +118,4 @@ function accessOf({ username, password, tls }: RedisAccess) {
 
 function pauseMs(attempt: number): number {
   return Math.min(attempt * 100, 1000)
-}
-
-/** Whether Redis answers, and all of it: a cluster without one of its primaries still answers for the others. */
-export async function isWhole(redis: RedisClient): Promise<boolean> {
-  if (redis instanceof Redis) return (await redis.ping()) === 'PONG'
-  const info = await redis.cluster('INFO')
-  return info.includes('cluster_state:ok') && /^cluster_slots_fail:0\r?$/m.test(info)
 }
