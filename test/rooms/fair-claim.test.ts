@@ -11,13 +11,11 @@ interface Row {
 const set = 'claimed = true'
 const tasks: FairTable = {
   table: 'vendor_tasks',
-  id: 'subject',
   set,
   returning: 'subject AS id, tenant_key',
 }
 const polls: FairTable = {
   table: 'poll_schedule',
-  id: 'background_check_id',
   byTime: true,
   set,
   returning: 'background_check_id AS id, tenant_key',

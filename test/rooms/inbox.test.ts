@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http'
+import type { QueryConfig } from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createInbox, eventContext } from '../../src/flow/inbox/accept.js'
 import { effects } from '../../src/flow/inbox/effects.js'
@@ -628,9 +629,9 @@ test('events are claimed in turns by tenant: a backlog of one does not delay ano
     transaction: (run) =>
       ground.database.transaction((sql) =>
         run({
-          query: ((text: string, values: unknown[]) => {
-            if (text.startsWith('UPDATE events')) order.push(String(values[0]))
-            return sql.query(text, values)
+          query: ((asked: string | QueryConfig, values: unknown[] = []) => {
+            if (typeof asked === 'string' && asked.startsWith('UPDATE events')) order.push(String(values[0]))
+            return typeof asked === 'string' ? sql.query(asked, values) : sql.query(asked)
           }) as typeof sql.query,
         }),
       ),

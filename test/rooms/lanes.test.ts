@@ -5,13 +5,15 @@ import { keyOfOrder } from '../../src/flow/orders/keys.js'
 import { contentOf } from '../../src/flow/orders/stages.js'
 import { openBody } from '../../src/flow/outbox/bodies.js'
 import type { Claim } from '../../src/flow/outbox/claim.js'
-import { lockLane } from '../../src/flow/outbox/lanes.js'
+import { type LaneState, lockLane } from '../../src/flow/outbox/lanes.js'
 import { putWaiting, readLane } from '../../src/flow/outbox/put.js'
 import { reviveDelivery } from '../../src/flow/outbox/revive.js'
 import type { Settled } from '../../src/flow/outbox/settlement.js'
 import type { VendorOrder } from '../../src/flow/vendor/adapter.js'
+import { openDatabase } from '../../src/platform/database/database.js'
+import { eventually } from '../support/eventually.js'
 import { again, type DeliveryRow, dead, delivered, handedBack, lanesOn, origin } from '../support/lane-room.js'
-import { freshId, type Ground, layGround, one } from '../support/room.js'
+import { count, freshId, type Ground, layGround, one } from '../support/room.js'
 import { at, report, saying, stage } from '../support/vendor-words.js'
 
 let ground: Ground
@@ -36,6 +38,14 @@ const attentionOf = async (id: string) =>
       id,
     ])
   ).attention
+const scansOf = async (index: string) =>
+  (
+    await one<{ n: number }>(
+      ground.database,
+      'SELECT idx_scan::int AS n FROM pg_stat_user_indexes WHERE schemaname = current_schema() AND indexrelname = $1',
+      [index],
+    )
+  ).n
 const statesOf = async (id: string) => (await lanes.rows(id)).map((row) => row.state)
 
 type SealedRow = Pick<DeliveryRow, 'lane' | 'api' | 'body_sealed'>
@@ -63,6 +73,36 @@ describe('a lane', () => {
     expect(await lanes.claim()).toEqual([])
     expect((await lanes.settle(first, delivered)).buckets).toHaveLength(1)
     expect((await lanes.claim()).map((claim) => claim.stageId)).toEqual(['b'])
+  })
+
+  test('that two make at once is held by one after the other', async () => {
+    const lane = `order:${freshId()}`
+    const { database } = ground
+    let second: Promise<LaneState> | undefined
+    await database.transaction(async (sql) => {
+      const { rows } = await sql.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+      expect(await lockLane(sql, lane)).toEqual({ lastSeq: 0, closedBy: null, unsure: false })
+      second = database.transaction((other) => lockLane(other, lane))
+      const behindUs = 'pg_stat_activity WHERE $1 = ANY(pg_blocking_pids(pid))'
+      await eventually(() => count(database, behindUs, [rows[0]?.pid])).toBe(1)
+      await sql.query('UPDATE lanes SET last_seq = 5 WHERE lane = $1', [lane])
+    })
+    expect(await second).toMatchObject({ lastSeq: 5 })
+  })
+
+  test('is found by its name: what waits in all others is not gone through for it', async () => {
+    const own = openDatabase({ url: ground.url, log: ground.log, connections: 1 })
+    const alone = lanesOn(ground, own)
+    const before = await scansOf('deliveries_by_state')
+    const byLane = await scansOf('deliveries_lane_seq_idx')
+    const id = await alone.place()
+    await alone.record(id, saying('completed', [stage('a')]))
+    await alone.settle(await alone.claim(), delivered)
+    await alone.settle(await alone.claim(), delivered)
+    // A session that ends has told all that it counted.
+    await own.stop()
+    await eventually(() => scansOf('deliveries_lane_seq_idx')).toBeGreaterThan(byLane)
+    expect(await scansOf('deliveries_by_state')).toBe(before)
   })
 
   test('keeps its head through a retry, and nothing overtakes it', async () => {

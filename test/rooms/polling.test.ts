@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { pollNow } from '../../src/flow/orders/nudge.js'
 import { startPoller } from '../../src/flow/orders/poll.js'
+import { createPollClaim } from '../../src/flow/orders/poll-claim.js'
+import { settleUnchanged } from '../../src/flow/orders/poll-settle.js'
 import type { VendorAdapter, VendorOrder } from '../../src/flow/vendor/adapter.js'
 import { eventually } from '../support/eventually.js'
 import { lanesOn } from '../support/lane-room.js'
@@ -88,6 +90,29 @@ test.each([{ inBatches: false }, { inBatches: true }])(
     expect(await count(ground.database, settled, [[id, neighbour]])).toBe(2)
   },
 )
+
+test('a poll that somebody asks for at the moment when one is settled is due at once', async () => {
+  const ids = await Promise.all([placeToPoll(), placeToPoll(), placeToPoll()])
+  const { pool } = ground.database
+  const { rows } = await createPollClaim(ground.database)({ most: 3, among: 3, alone: 3, leaseMs: 600_000 })
+  expect(rows.map((row) => row.id).sort()).toEqual(ids.sort())
+  const asking = await pool.connect()
+  await asking.query('BEGIN')
+  await pollNow(asking, ids[1] ?? '')
+  const terms = { minMs: 3_600_000, maxMs: 3_600_000 }
+  const { database, sealer, log } = ground
+  const settling = settleUnchanged({ database, sealer, log, terms, onReady: () => undefined }, rows)
+  const held = `pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%UPDATE poll_schedule%' AND datname = current_database()`
+  await eventually(() => count(database, held)).toBe(1)
+  await asking.query('COMMIT')
+  asking.release()
+  await settling
+  expect(await count(database, settled, [ids])).toBe(3)
+  const due = 'poll_schedule WHERE due_at <= now() AND NOT nudged AND background_check_id = ANY($1)'
+  expect(await count(database, due, [ids])).toBe(1)
+  expect(await count(database, due, [[ids[1]]])).toBe(1)
+  await pool.query('DELETE FROM poll_schedule WHERE background_check_id = ANY($1)', [ids])
+})
 
 test('an order that ended at Feishu is not asked for any more', async () => {
   const id = await placeToPoll()

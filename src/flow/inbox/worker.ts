@@ -40,7 +40,6 @@ const mostAttempts = 10
 
 const waiting = {
   table: 'events',
-  id: 'id',
   set: 'attempts = claimed.attempts + 1',
   returning: 'claimed.id, claimed.attempts, claimed.tenant_key, claimed.trace_parent',
 }
@@ -130,11 +129,12 @@ interface EventRow {
 }
 
 async function lockNew(sql: Sql, id: string): Promise<EventRow | undefined> {
-  const found = await sql.query<EventRow>(
-    `SELECT app_id, event_id, type, tenant_key, create_time, payload_sealed FROM events
+  const found = await sql.query<EventRow>({
+    name: 'lock-event',
+    text: `SELECT app_id, event_id, type, tenant_key, create_time, payload_sealed FROM events
      WHERE id = $1 AND state = 'new' AND payload_sealed IS NOT NULL FOR UPDATE`,
-    [id],
-  )
+    values: [id],
+  })
   return found.rows[0]
 }
 
@@ -168,12 +168,13 @@ function keptEvent(sealer: Sealer, row: EventRow) {
 }
 
 async function settleDone(sql: Sql, id: string): Promise<void> {
-  await sql.query(
-    `UPDATE events SET state = 'done', error = NULL, due_at = NULL, settled_at = now(), payload_sealed = NULL,
+  await sql.query({
+    name: 'settle-event',
+    text: `UPDATE events SET state = 'done', error = NULL, due_at = NULL, settled_at = now(), payload_sealed = NULL,
        background_check_id = NULL
      WHERE id = $1 AND state = 'new'`,
-    [id],
-  )
+    values: [id],
+  })
 }
 
 /**

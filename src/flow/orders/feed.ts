@@ -54,11 +54,12 @@ export function startFeed(options: FeedOptions): Feed {
       return { kind: 'ok', value: { ...page, items } }
     },
     take: async (orders, lease) => {
+      const known = await readKnown(database, [...new Set(orders.map((order) => order.orderId))])
       await forEachAtOnce(
         groupBy(orders, (order) => order.orderId),
         ordersAtOnce,
         async (states) => {
-          for (const order of states) await recordAlone(options, lease, order)
+          for (const order of states) await recordAlone(options, lease, order, known.get(order.orderId))
         },
       )
     },
@@ -88,9 +89,14 @@ async function fallBackToPolls({ database, log, terms }: FeedOptions): Promise<v
 }
 
 /** One order that cannot be written down must not stop the feed: it is polled by itself. */
-async function recordAlone(options: FeedOptions, lease: FeedLease, order: VendorOrder): Promise<void> {
+async function recordAlone(
+  options: FeedOptions,
+  lease: FeedLease,
+  order: VendorOrder,
+  known: readonly KnownOrder[] | undefined,
+): Promise<void> {
   try {
-    await recordChange(options, lease, order)
+    await recordChange(options, lease, order, known)
   } catch (failure) {
     options.onFailure?.('feed-order')
     options.log.error(
@@ -117,18 +123,36 @@ async function pollSoon({ database }: FeedOptions, vendorOrderId: string): Promi
   await database.pool.query(text, [vendorOrderId])
 }
 
-async function recordChange(options: FeedOptions, lease: FeedLease, order: VendorOrder): Promise<void> {
-  const known = await options.database.pool.query<{ background_check_id: string; trace_parent: string | null }>(
-    'SELECT background_check_id, trace_parent FROM orders WHERE vendor_order_id = $1',
-    [order.orderId],
-  )
-  for (const { background_check_id: id, trace_parent: parent } of known.rows) {
+interface KnownOrder {
+  vendor_order_id: string
+  background_check_id: string
+  trace_parent: string | null
+}
+
+/** Our orders by their numbers at the vendor: a page is asked for at once. */
+async function readKnown({ pool }: Database, orderIds: readonly string[]): Promise<Map<string, KnownOrder[]>> {
+  const text = `SELECT vendor_order_id, background_check_id, trace_parent FROM orders WHERE vendor_order_id = ANY($1)`
+  const found = await pool.query<KnownOrder>(text, [orderIds])
+  const byNumber = new Map<string, KnownOrder[]>()
+  for (const row of found.rows) byNumber.set(row.vendor_order_id, [...(byNumber.get(row.vendor_order_id) ?? []), row])
+  return byNumber
+}
+
+async function recordChange(
+  options: FeedOptions,
+  lease: FeedLease,
+  order: VendorOrder,
+  knownOfPage: readonly KnownOrder[] | undefined,
+): Promise<void> {
+  // It may have got its number since the page was asked for.
+  const known = knownOfPage ?? (await readKnown(options.database, [order.orderId])).get(order.orderId) ?? []
+  for (const { background_check_id: id, trace_parent: parent } of known) {
     const record = () => options.database.transaction((sql) => recordFor(options, sql, lease, id, order))
     const attributes = { 'bgc.background_check_id': id }
     const buckets = await inSpan('change in feed', { kind: 'consumer', parent, attributes }, record)
     if (buckets.length > 0) options.onReady(buckets)
   }
-  if (known.rowCount === 0) await noteUnknown(options, order)
+  if (known.length === 0) await noteUnknown(options, order)
 }
 
 /** A check of Feishu's that only the vendor knows; its other orders are none of ours. */
@@ -143,35 +167,41 @@ async function recordFor(
   id: string,
   order: VendorOrder,
 ): Promise<number[]> {
-  const mayRecord = (locked: Sql) => overtakePolls(locked, lease, id)
+  let isOurs = false
+  const mayRecord = async (locked: Sql) => {
+    isOurs = await holdsFeed(locked, lease)
+    return isOurs
+  }
   // A page may wait for its turn while a poll reads the order and is written down first: then a poll has to say again.
   const recorded = await recordVendorOrder(sql, options.sealer, id, order, Date.now(), mayRecord, false)
   if (recorded === null) {
     await sql.query(
-      `UPDATE poll_schedule SET due_at = now(), claimed = false, fingerprint = NULL WHERE background_check_id = $1`,
-      [id],
+      `UPDATE poll_schedule SET due_at = now(), claimed = false, fingerprint = NULL, fence = fence + $2::int WHERE background_check_id = $1`,
+      [id, isOurs ? 1 : 0],
     )
     return []
   }
   if (recorded.ended) {
     await sql.query('DELETE FROM poll_schedule WHERE background_check_id = $1', [id])
   } else {
-    await sql.query(
-      `UPDATE poll_schedule SET claimed = false, nudged = false, fingerprint = $2, interval_ms = $3::int,
-         due_at = now() + $3::int * interval '1 ms' WHERE background_check_id = $1`,
-      [id, fingerprintOf(order), options.terms.maxMs],
-    )
+    await overtakePolls(sql, id, fingerprintOf(order), options.terms.maxMs)
   }
   return recorded.buckets
 }
 
-/** A poll of the same order that is under way may have read an older state: its fence ends here, if this feed is still ours. */
-async function overtakePolls(sql: Sql, lease: FeedLease, id: string): Promise<boolean> {
-  const mine = await sql.query('SELECT 1 FROM vendor_feeds WHERE name = $1 AND fence = $2 FOR SHARE', [
-    feedName,
-    lease.fence,
-  ])
-  if (mine.rowCount === 0) return false
-  await sql.query('UPDATE poll_schedule SET fence = fence + 1 WHERE background_check_id = $1', [id])
-  return true
+async function holdsFeed(sql: Sql, lease: FeedLease): Promise<boolean> {
+  const text = 'SELECT 1 FROM vendor_feeds WHERE name = $1 AND fence = $2 FOR SHARE'
+  return (await sql.query({ name: 'holds-feed', text, values: [feedName, lease.fence] })).rowCount === 1
+}
+
+/**
+ * A poll of the same order that is under way may have read an older state: its fence ends here. It has waited for the lane
+ * since before, or has nothing to write but when to ask again, which is overwritten.
+ */
+async function overtakePolls(sql: Sql, id: string, fingerprint: Buffer, inMs: number): Promise<void> {
+  await sql.query(
+    `UPDATE poll_schedule SET fence = fence + 1, claimed = false, nudged = false, fingerprint = $2, interval_ms = $3::int,
+       due_at = now() + $3::int * interval '1 ms' WHERE background_check_id = $1`,
+    [id, fingerprint, inMs],
+  )
 }

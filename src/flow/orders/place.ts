@@ -88,8 +88,8 @@ async function isStillMine({ database, timeoutMs = 0 }: PlaceOptions, task: Vend
 }
 
 async function readOrder({ database, sealer }: PlaceOptions, id: string): Promise<OrderToPlace | 'not_wanted'> {
-  const found = await database.pool.query<LockedOrder>(
-    `SELECT o.* FROM orders o JOIN vendor_tasks t ON t.subject = $2 AND t.action = 'place' WHERE o.background_check_id = $1`,
+  const found = await database.pool.query<Pick<LockedOrder, 'state' | 'payload_sealed' | 'data_key'>>(
+    `SELECT o.state, o.payload_sealed, o.data_key FROM orders o JOIN vendor_tasks t ON t.subject = $2 AND t.action = 'place' WHERE o.background_check_id = $1`,
     [id, taskOfOrder(id)],
   )
   const order = found.rows[0]
@@ -130,12 +130,13 @@ async function belongsToAnother(sql: Sql, id: string, vendorOrderId: string): Pr
 }
 
 export async function lockVendorOrder(sql: Sql, vendorOrderId: string): Promise<void> {
-  await sql.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`vendor-order:${vendorOrderId}`])
+  const text = 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))'
+  await sql.query({ name: 'lock-vendor-order', text, values: [`vendor-order:${vendorOrderId}`] })
 }
 
 export async function isTakenByAnother(sql: Sql, id: string, vendorOrderId: string): Promise<boolean> {
   const text = 'SELECT 1 FROM orders WHERE vendor_order_id = $1 AND background_check_id <> $2'
-  return (await sql.query(text, [vendorOrderId, id])).rowCount !== 0
+  return (await sql.query({ name: 'taken-by-another', text, values: [vendorOrderId, id] })).rowCount !== 0
 }
 
 async function settlePlaced(
@@ -144,21 +145,28 @@ async function settlePlaced(
   wanted: boolean,
   { orderId: vendorOrderId, others = [] }: Placed,
 ): Promise<void> {
-  await sql.query(
-    `UPDATE orders SET vendor_order_id = $2, state = CASE WHEN state = 'received' THEN 'ordered' ELSE state END,
+  await sql.query({
+    name: 'settle-placed',
+    text: `UPDATE orders SET vendor_order_id = $2, state = CASE WHEN state = 'received' THEN 'ordered' ELSE state END,
        attention = array_remove(attention, 'stale'), updated_at = now()
      WHERE background_check_id = $1`,
-    [task.id, vendorOrderId],
-  )
+    values: [task.id, vendorOrderId],
+  })
   await addToTimeline(sql, [{ backgroundCheckId: task.id, kind: 'placed', detail: { vendor_order_id: vendorOrderId } }])
   if (others.length > 0) await tellOfSeveral(sql, task.id, vendorOrderId, others)
   if (!wanted) return turnTask(sql, task, 'cancel')
   await finishTask(sql, task)
-  await sql.query('DELETE FROM vendor_nudges WHERE vendor_order_id = $1', [vendorOrderId])
-  await sql.query(
-    `INSERT INTO poll_schedule (background_check_id, tenant_key, interval_ms) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING`,
-    [task.id, task.tenantKey],
-  )
+  await beginPolls(sql, task, vendorOrderId)
+}
+
+/** A nudge that came before the number was known asks for what comes now anyway. */
+async function beginPolls(sql: Sql, task: VendorTask, vendorOrderId: string): Promise<void> {
+  await sql.query({
+    name: 'begin-polls',
+    text: `WITH answered AS (DELETE FROM vendor_nudges WHERE vendor_order_id = $3)
+      INSERT INTO poll_schedule (background_check_id, tenant_key, interval_ms) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING`,
+    values: [task.id, task.tenantKey, vendorOrderId],
+  })
 }
 
 /** The vendor works on a check more than once: which of its orders has to stop, a person decides. */

@@ -1,5 +1,4 @@
-import type { Database } from '../../platform/database/database.js'
-import { type Claimed, createFairClaim, type FairClaim } from '../../platform/database/fair-claim.js'
+import { type Asker, type Claimed, createFairClaim, type FairClaim } from '../../platform/database/fair-claim.js'
 
 /** An order whose poll is claimed: nobody else asks for it until the lease is over. */
 export interface ClaimedOrder {
@@ -24,10 +23,9 @@ interface ClaimRow {
   trace_parent: string | null
 }
 
-export function createPollClaim({ pool }: Database): ClaimPolls {
+export function createPollClaim({ pool }: { pool: Asker }): ClaimPolls {
   const claimFairly = createFairClaim<ClaimRow>({
     table: 'poll_schedule',
-    id: 'background_check_id',
     byTime: true,
     set: 'fence = claimed.fence + 1, claimed = true, nudged = false',
     returning:

@@ -122,10 +122,7 @@ export async function settleFailure(
   options.log[failure.kind === 'retry' && failure.held ? 'debug' : 'warn'](line, 'the vendor could not be asked')
 }
 
-/**
- * A poll that somebody asked for while this one ran is due at once: true. Locked in order, as ending orders does, and once:
- * PostgreSQL may run a sub-select that locks again for each of the rows.
- */
+/** A poll that somebody asked for while this one ran is due at once: true. */
 async function reschedule(
   sql: Pick<Database['pool'], 'query'>,
   options: SettleOptions,
@@ -133,27 +130,44 @@ async function reschedule(
   fingerprint: Buffer | null,
 ): Promise<boolean> {
   const random = options.random ?? Math.random
-  const rescheduled = await sql.query<{ is_due: boolean }>(
-    `WITH locked AS MATERIALIZED (
-       SELECT background_check_id FROM poll_schedule WHERE background_check_id = ANY($1)
-       ORDER BY background_check_id FOR UPDATE
-     )
-     UPDATE poll_schedule s SET claimed = false, nudged = false, interval_ms = w.interval_ms,
-       fingerprint = coalesce($5::bytea, s.fingerprint),
-       due_at = CASE WHEN s.nudged THEN now() ELSE now() + w.ms * interval '1 ms' END
-     FROM unnest($1::text[], $2::int[], $3::int[], $4::float8[]) AS w (id, fence, interval_ms, ms)
-     WHERE s.background_check_id = w.id AND s.fence = w.fence AND s.background_check_id IN (SELECT * FROM locked)
-     RETURNING s.due_at <= now() AS is_due`,
-    [
-      orders.map((order) => order.id),
-      orders.map((order) => order.fence),
-      orders.map((order) => order.intervalMs),
-      orders.map((order) => withJitter(order.intervalMs, random())),
-      fingerprint,
-    ],
-  )
-  return rescheduled.rows.some(({ is_due }) => is_due)
+  const values = [
+    orders.map((order) => order.id),
+    orders.map((order) => order.fence),
+    orders.map((order) => order.intervalMs),
+    orders.map((order) => withJitter(order.intervalMs, random())),
+    fingerprint,
+  ]
+  for (let isDue = false; ; ) {
+    const { rows } = await sql.query<Rescheduled>(rescheduleSql, values)
+    isDue ||= rows.some((row) => row.is_due)
+    if (rows.every((row) => row.written === row.held)) return isDue
+  }
 }
+
+interface Rescheduled {
+  held: string
+  written: string
+  is_due: boolean
+}
+
+/**
+ * Rows are locked in order, as ending orders does, and written where they lie then. One that somebody else wrote after
+ * this statement had begun lies where the statement cannot see it: it is held and not written, and is again the next time.
+ */
+const rescheduleSql = `
+  WITH held AS MATERIALIZED (
+    SELECT s.ctid AS at, w.interval_ms, w.ms
+    FROM unnest($1::text[], $2::int[], $3::int[], $4::float8[]) AS w (id, fence, interval_ms, ms)
+    JOIN poll_schedule s ON s.background_check_id = w.id AND s.fence = w.fence AND s.claimed
+    ORDER BY s.background_check_id FOR UPDATE OF s
+  ), written AS (
+    UPDATE poll_schedule s SET claimed = false, nudged = false, interval_ms = held.interval_ms,
+      fingerprint = coalesce($5::bytea, s.fingerprint),
+      due_at = CASE WHEN s.nudged THEN now() ELSE now() + held.ms * interval '1 ms' END
+    FROM held WHERE s.ctid = held.at
+    RETURNING s.due_at <= now() AS is_due
+  )
+  SELECT (SELECT count(*) FROM held) AS held, count(*) AS written, coalesce(bool_or(is_due), false) AS is_due FROM written`
 
 function termsNow({ terms, isFeedFollowed }: SettleOptions): PollTerms {
   return isFeedFollowed?.() ? { minMs: terms.maxMs, maxMs: terms.maxMs } : terms

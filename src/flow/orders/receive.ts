@@ -24,10 +24,11 @@ export const taskOfOrder = (backgroundCheckId: string): string => `order:${backg
 export async function receiveOrder(sql: Sql, sealer: Sealer, origin: Origin, order: OrderToPlace): Promise<Effect> {
   const id = order.backgroundCheckId
   const key = createDataKey(sealer, id)
-  const inserted = await sql.query(
-    `INSERT INTO orders (background_check_id, app_id, tenant_key, account_id, package_id, state, payload_sealed, data_key, trace_parent)
+  const inserted = await sql.query({
+    name: 'receive-order',
+    text: `INSERT INTO orders (background_check_id, app_id, tenant_key, account_id, package_id, state, payload_sealed, data_key, trace_parent)
      VALUES ($1, $2, $3, $4, $5, 'received', $6, $7, $8) ON CONFLICT DO NOTHING`,
-    [
+    values: [
       id,
       origin.appId,
       origin.tenantKey,
@@ -37,7 +38,7 @@ export async function receiveOrder(sql: Sql, sealer: Sealer, origin: Origin, ord
       key.wrapped,
       traceParentOf(),
     ],
-  )
+  })
   if (inserted.rowCount === 0) return fillIn(sql, sealer, origin, order)
   if (!(await wantPlacing(sql, id, origin.tenantKey))) {
     await sql.query('DELETE FROM orders WHERE background_check_id = $1', [id])
@@ -54,11 +55,12 @@ export async function receiveOrder(sql: Sql, sealer: Sealer, origin: Origin, ord
  * waited for whoever archives it right now, and sees no more than there was when it began.
  */
 async function wantPlacing(sql: Sql, id: string, tenantKey: string): Promise<boolean> {
-  const wanted = await sql.query(
-    `INSERT INTO vendor_tasks (subject, action, tenant_key) SELECT $1, 'place', $2
+  const wanted = await sql.query({
+    name: 'want-placing',
+    text: `INSERT INTO vendor_tasks (subject, action, tenant_key) SELECT $1, 'place', $2
      WHERE NOT EXISTS (SELECT 1 FROM archived_checks WHERE hash = ${archivedHash('$3')})`,
-    [taskOfOrder(id), tenantKey, id],
-  )
+    values: [taskOfOrder(id), tenantKey, id],
+  })
   return wanted.rowCount === 1
 }
 
@@ -97,11 +99,12 @@ export interface LockedOrder {
 }
 
 export async function lockOrder(sql: Sql, backgroundCheckId: string): Promise<LockedOrder | null> {
-  const found = await sql.query<LockedOrder>(
-    `SELECT app_id, tenant_key, state, vendor_order_id, payload_sealed, data_key
+  const found = await sql.query<LockedOrder>({
+    name: 'lock-order',
+    text: `SELECT app_id, tenant_key, state, vendor_order_id, payload_sealed, data_key
      FROM orders WHERE background_check_id = $1 FOR UPDATE`,
-    [backgroundCheckId],
-  )
+    values: [backgroundCheckId],
+  })
   return found.rows[0] ?? null
 }
 

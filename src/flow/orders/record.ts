@@ -113,16 +113,17 @@ interface SetOrder {
 
 /** `updated_at` says when the order changed: how long data is kept goes by it, so flags that come and go do not move it. */
 async function setOrder(sql: Sql, id: string, { state, attention, isChange }: SetOrder): Promise<void> {
-  await sql.query(
-    `UPDATE orders o SET state = coalesce($2, o.state), attention = w.attention,
+  await sql.query({
+    name: 'set-order',
+    text: `UPDATE orders o SET state = coalesce($2, o.state), attention = w.attention,
        updated_at = CASE WHEN w.changed THEN now() ELSE o.updated_at END
      FROM (SELECT c.changed, ARRAY(SELECT DISTINCT a FROM unnest(c.attention || $3::text[]) a
                         WHERE (NOT a = ANY($4) AND NOT (a = 'stale' AND c.changed)) OR a = ANY($3) ORDER BY 1) AS attention
            FROM (SELECT attention, $5 OR state IS DISTINCT FROM coalesce($2, state) OR NOT attention @> $3::text[] AS changed
                  FROM orders WHERE background_check_id = $1) c) w
      WHERE o.background_check_id = $1 AND (w.changed OR o.attention <> w.attention)`,
-    [id, state, attention, flagsOfPolls, isChange],
-  )
+    values: [id, state, attention, flagsOfPolls, isChange],
+  })
 }
 
 /** Flags that the next answer of the vendor takes away: it has to be read, also when it says nothing new. */

@@ -47,7 +47,6 @@ export interface TaskWorkerOptions {
 
 const owed = {
   table: 'vendor_tasks',
-  id: 'subject',
   // A claim that was never settled belonged to a process that died: its call may have taken effect.
   set: `fence = claimed.fence + 1, claimed = true, first_attempt_at = coalesce(claimed.first_attempt_at, now()),
         ambiguous_at = CASE WHEN claimed.claimed THEN now() ELSE claimed.ambiguous_at END`,

@@ -10,9 +10,10 @@ import type { Origin } from '../map.js'
  */
 export async function keepUnboundAccount(sql: Sql, { appId, tenantKey }: Origin, accountId: string): Promise<void> {
   if (!/^\d{1,32}$/.test(accountId)) return
-  await sql.query(
-    `INSERT INTO accounts (account_id, app_id, tenant_key, name, usage_list, state)
+  await sql.query({
+    name: 'keep-unbound-account',
+    text: `INSERT INTO accounts (account_id, app_id, tenant_key, name, usage_list, state)
      VALUES ($1, $2, $3, '', '{}', 'unbound') ON CONFLICT DO NOTHING`,
-    [accountId, appId, tenantKey],
-  )
+    values: [accountId, appId, tenantKey],
+  })
 }

@@ -18,7 +18,8 @@ export async function bucketOf(
 ): Promise<{ id: number; epoch: string }> {
   const find = async () => {
     const text = 'SELECT id, epoch FROM buckets WHERE app_id = $1 AND tenant_key = $2 AND api = $3'
-    return (await sql.query<{ id: number; epoch: string }>(text, [appId, tenantKey, api])).rows[0]
+    const values = [appId, tenantKey, api]
+    return (await sql.query<{ id: number; epoch: string }>({ name: 'find-bucket', text, values })).rows[0]
   }
   const known = await find()
   if (known) return known
@@ -40,6 +41,42 @@ export const restoredApi = 'restored'
 /** Whether a hold `h` parks the method of a bucket `b`: it names none, this one, or its family, or came with a restore. */
 export const holdsApi = `h.api IN ('', '${restoredApi}', b.api, split_part(b.api, '.', 1))`
 
+interface BucketRow {
+  id: number
+  app_id: string
+  tenant_key: string
+  api: string
+  epoch: string
+}
+
+const hasDue = 'SELECT 1 FROM deliveries d WHERE d.bucket_id = b.id AND d.due_at <= now()'
+
+/** Buckets that were named are looked into one by one (`OFFSET 0`): nobody reads what is due in all others for them. */
+function leaseQuery(only: readonly number[] | null, common: readonly unknown[]) {
+  if (only === null) return { text: leaseSql('true', hasDue), values: [...common] }
+  const apart = `${hasDue} OFFSET 0`
+  // As a rule it is one; of an array PostgreSQL takes ten for granted, and plans anew each time.
+  return only.length === 1
+    ? { name: 'lease-bucket', text: leaseSql('b.id = $4', apart), values: [...common, only[0]] }
+    : { text: leaseSql('b.id = ANY($4)', apart), values: [...common, only] }
+}
+
+function leaseSql(which: string, due: string): string {
+  return `
+    WITH due AS (
+      SELECT b.id FROM buckets b
+      WHERE ${which}
+        AND (b.lease_until IS NULL OR b.lease_until <= now()) AND (b.not_before IS NULL OR b.not_before <= now())
+        AND EXISTS (${due})
+        AND NOT EXISTS (
+          SELECT 1 FROM holds h WHERE h.released_at IS NULL AND h.app_id = b.app_id
+            AND h.tenant_key IN ('', b.tenant_key) AND ${holdsApi})
+      ORDER BY b.lease_until NULLS FIRST LIMIT $3 FOR UPDATE SKIP LOCKED
+    )
+    UPDATE buckets b SET lease_owner = $1, lease_until = now() + $2 * interval '1 ms'
+    FROM due WHERE b.id = due.id RETURNING b.id, b.app_id, b.tenant_key, b.api, b.epoch`
+}
+
 /** Buckets where something is due that nothing holds back, leased to `owner`; `only` these, or any. */
 export async function leaseDueBuckets(
   sql: Sql,
@@ -48,21 +85,7 @@ export async function leaseDueBuckets(
   limit: number,
   only: readonly number[] | null,
 ): Promise<Bucket[]> {
-  const leased = await sql.query<{ id: number; app_id: string; tenant_key: string; api: string; epoch: string }>(
-    `WITH due AS (
-       SELECT b.id FROM buckets b
-       WHERE ($4::int[] IS NULL OR b.id = ANY($4))
-         AND (b.lease_until IS NULL OR b.lease_until <= now()) AND (b.not_before IS NULL OR b.not_before <= now())
-         AND EXISTS (SELECT 1 FROM deliveries d WHERE d.bucket_id = b.id AND d.due_at <= now())
-         AND NOT EXISTS (
-           SELECT 1 FROM holds h WHERE h.released_at IS NULL AND h.app_id = b.app_id
-             AND h.tenant_key IN ('', b.tenant_key) AND ${holdsApi})
-       ORDER BY b.lease_until NULLS FIRST LIMIT $3 FOR UPDATE SKIP LOCKED
-     )
-     UPDATE buckets b SET lease_owner = $1, lease_until = now() + $2 * interval '1 ms'
-     FROM due WHERE b.id = due.id RETURNING b.id, b.app_id, b.tenant_key, b.api, b.epoch`,
-    [owner, leaseMs, limit, only],
-  )
+  const leased = await sql.query<BucketRow>(leaseQuery(only, [owner, leaseMs, limit]))
   return leased.rows.map((row) => ({
     id: row.id,
     appId: row.app_id,
@@ -101,14 +124,15 @@ export async function renewBuckets(
 
 /** Ends a lease; the bucket rests until `notBeforeMs` from now. Answers in how many ms something is due, if anything is. */
 export async function releaseBucket(sql: Sql, owner: string, id: number, notBeforeMs: number): Promise<number | null> {
-  const released = await sql.query<{ due_in_ms: number | null }>(
-    `UPDATE buckets SET lease_owner = NULL, lease_until = NULL,
+  const released = await sql.query<{ due_in_ms: number | null }>({
+    name: 'release-bucket',
+    text: `UPDATE buckets SET lease_owner = NULL, lease_until = NULL,
        not_before = CASE WHEN $3 > 0 THEN now() + $3 * interval '1 ms' END
      WHERE id = $2 AND lease_owner = $1
      RETURNING (SELECT extract(epoch FROM min(due_at) - now())::float8 * 1000 FROM deliveries WHERE bucket_id = $2 AND due_at IS NOT NULL)
        AS due_in_ms`,
-    [owner, id, notBeforeMs],
-  )
+    values: [owner, id, notBeforeMs],
+  })
   const dueInMs = released.rows[0]?.due_in_ms ?? null
   return dueInMs === null ? null : Math.max(notBeforeMs, dueInMs, 0)
 }

@@ -60,7 +60,7 @@ interface ClaimRow {
 /**
  * Claims heads that are due, the longest waiting first. A claim that nobody settled belonged to a process that died or
  * stood still: its call may have taken effect, and counts as an attempt, in Feishu's windows and in the calls per minute
- * as well.
+ * as well. What else is in a lane is looked for by the lane: the bare state would have PostgreSQL go through all of that state.
  */
 const claimSql = `
   WITH picked AS (
@@ -89,10 +89,10 @@ const claimSql = `
     CASE WHEN c.abandoned THEN 0 ELSE (c.last_error ->> 'looks')::int END AS looks,
     (c.last_error ->> 'unanswered')::int AS unanswered, (c.last_error ->> 'probed')::bool AS probed,
     CASE WHEN c.api <> 'update_result' THEN false ELSE EXISTS (
-      SELECT 1 FROM deliveries w WHERE w.lane = c.lane AND w.seq < c.seq AND w.api = c.api AND w.state = 'delivered'
+      SELECT 1 FROM deliveries w WHERE w.lane = c.lane AND w.seq < c.seq AND w.api = c.api AND w.state || '' = 'delivered'
     ) END AS again,
     coalesce(extract(epoch FROM now() - c.first_attempt_at)::float8 * 1000 - c.waited_ms, 0)::float8 AS age_ms,
-    EXISTS (SELECT 1 FROM deliveries w WHERE w.lane = c.lane AND w.seq > c.seq AND w.state = 'pending') AS others_wait,
+    EXISTS (SELECT 1 FROM deliveries w WHERE w.lane = c.lane AND w.seq > c.seq AND w.state || '' = 'pending') AS others_wait,
     o.state AS order_state, o.data_key, o.trace_parent
   FROM claimed c LEFT JOIN orders o ON o.background_check_id = c.background_check_id
   ORDER BY c.id`

@@ -42,14 +42,15 @@ export async function readLane(sql: Sql, lane: OrderLane): Promise<LaneDelivery[
     unclear: boolean
     seen_at: Date
     body_sealed: Buffer
-  }>(
-    `SELECT id, api, state, seen_at, body_sealed,
+  }>({
+    name: 'read-lane',
+    text: `SELECT id, api, state, seen_at, body_sealed,
        state NOT IN ('pending', 'superseded') OR last_call_at IS NOT NULL OR ambiguous AS attempted,
        state = 'delivered' AND last_call_at IS NULL AS imported,
        state = 'dead' AND (ambiguous OR dead_class = 'unconfirmed') AS unclear
      FROM deliveries WHERE lane = $1 AND body_sealed IS NOT NULL ORDER BY seq FOR UPDATE`,
-    [name],
-  )
+    values: [name],
+  })
   return found.rows.map((row) => ({
     id: row.id,
     content: openBody(lane.key, name, row.api, row.body_sealed),
@@ -89,8 +90,13 @@ export async function putWaiting(
     rows.filter((row) => row.id === undefined),
     seenAt,
   )
-  await sql.query('UPDATE lanes SET last_seq = $2 WHERE lane = $1', [name, lane.state.lastSeq + waiting.length])
+  if (waiting.length > 0) await moveLastSeq(sql, name, lane.state.lastSeq + waiting.length)
   return readyHeads(sql, [name])
+}
+
+async function moveLastSeq(sql: Sql, lane: string, lastSeq: number): Promise<void> {
+  const text = 'UPDATE lanes SET last_seq = $2 WHERE lane = $1'
+  await sql.query({ name: 'move-last-seq', text, values: [lane, lastSeq] })
 }
 
 interface WaitingRow {
@@ -122,13 +128,14 @@ async function insert(sql: Sql, lane: OrderLane, rows: readonly WaitingRow[], se
   for (const api of new Set(rows.map((row) => row.api))) {
     buckets.set(api, (await bucketOf(sql, appId, tenantKey, api)).id)
   }
-  await sql.query(
-    `INSERT INTO deliveries (lane, app_id, tenant_key, background_check_id, seen_at, ambiguous, last_error,
+  await sql.query({
+    name: 'put-deliveries',
+    text: `INSERT INTO deliveries (lane, app_id, tenant_key, background_check_id, seen_at, ambiguous, last_error,
        seq, bucket_id, api, stage_id, stage_time, body_sealed)
      SELECT $1, $2, $3, $4, $5, $12::jsonb IS NOT NULL, $12::jsonb, w.*
      FROM unnest($6::int[], $7::int[], $8::text[], $9::text[], $10::bigint[], $11::bytea[])
        AS w (seq, bucket_id, api, stage_id, stage_time, body) ORDER BY w.seq`,
-    [
+    values: [
       laneOfOrder(backgroundCheckId),
       appId,
       tenantKey,
@@ -142,7 +149,7 @@ async function insert(sql: Sql, lane: OrderLane, rows: readonly WaitingRow[], se
       rows.map((row) => row.body),
       lane.state.unsure ? JSON.stringify(unsureBegin) : null,
     ],
-  )
+  })
 }
 
 /** Deliveries that wait for nothing any more; Feishu never saw their stage ids. The caller holds the lane. */

@@ -33,14 +33,14 @@ export async function endLanes(
   const lanesOf = (api: string, state: string) =>
     rows.filter((row) => row.api === api && row.state === state).map((row) => row.lane)
   await supersedeWaiting(sql, lanesOf('cancel', 'delivered'))
-  // Nothing follows a result that Feishu took.
-  await supersede(sql, lanesOf('update_result', 'delivered'), `d.state = 'pending'`)
+  // Nothing follows a result that Feishu took. By their lanes: the bare state is that of all that wait anywhere.
+  await supersede(sql, lanesOf('update_result', 'delivered'), `d.state || '' = 'pending'`)
   // A result that came back without having taken effect is not sent any more.
   await supersede(
     sql,
     lanesOf('update_result', 'pending'),
-    `d.state = 'pending' AND d.api = 'update_result' AND NOT d.ambiguous AND EXISTS (
-       SELECT 1 FROM deliveries c WHERE c.lane = d.lane AND c.api = 'cancel' AND c.state = 'pending' AND c.seq > d.seq)`,
+    `d.state || '' = 'pending' AND d.api = 'update_result' AND NOT d.ambiguous AND EXISTS (
+       SELECT 1 FROM deliveries c WHERE c.lane = d.lane AND c.api = 'cancel' AND c.state || '' = 'pending' AND c.seq > d.seq)`,
   )
 }
 

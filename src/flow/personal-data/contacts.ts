@@ -45,17 +45,18 @@ export async function keepContacts(
 ): Promise<void> {
   if (contacts.length === 0) return
   const sorted = contacts.toSorted((one, other) => Buffer.compare(one.hash, other.hash))
-  await sql.query(
-    `INSERT INTO order_contacts (hash, background_check_id, kind, key_id)
+  await sql.query({
+    name: 'keep-contacts',
+    text: `INSERT INTO order_contacts (hash, background_check_id, kind, key_id)
      SELECT w.hash, $1, w.kind, w.key_id FROM unnest($2::bytea[], $3::text[], $4::text[]) AS w (hash, kind, key_id)
      ON CONFLICT DO NOTHING`,
-    [
+    values: [
       backgroundCheckId,
       sorted.map((each) => each.hash),
       sorted.map((each) => each.kind),
       sorted.map((each) => each.keyId),
     ],
-  )
+  })
 }
 
 function first(sealer: Sealer, kind: ContactKind, value: string): ContactHash[] {

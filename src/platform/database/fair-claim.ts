@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Sql } from './database.js'
+import type { QueryResultRow } from 'pg'
 
 /**
  * Claims due rows in turns by tenant: while more is due than one claim takes, each tenant's first due row comes before
@@ -12,8 +12,6 @@ import type { Sql } from './database.js'
 export interface FairTable {
   /** Has `tenant_key`, `due_at` (null: nothing to do) and an index over both, which is hopped through by tenant. */
   table: string
-  /** Its primary key, one column. */
-  id: string
   /** There is an index over `due_at`: what is due is found without a look at every tenant, unless it is too much. */
   byTime?: boolean
   /** What a claim sets beside `due_at`; the row is `claimed`. */
@@ -40,7 +38,12 @@ export interface Claimed<Row> {
   isMore: boolean
 }
 
-export type ClaimFairly<Row> = (sql: Pick<Sql, 'query'>, claim: FairClaim) => Promise<Claimed<Row>>
+/** A pool, a connection, or whoever else asks PostgreSQL. */
+export interface Asker {
+  query<Row extends QueryResultRow>(text: string, values: unknown[]): Promise<{ rows: Row[] }>
+}
+
+export type ClaimFairly<Row> = (sql: Asker, claim: FairClaim) => Promise<Claimed<Row>>
 
 interface Turn {
   /** The tenant after whom the next claim goes on; null when there was no need for turns. */
@@ -80,13 +83,14 @@ function countsOf(names: Iterable<string>): Record<string, number> {
  * `walk`    else hops from tenant to tenant, once around at most, and ends when so many were found that something is due
  *           of and that have no calls in flight: each of them gets a row;
  * `due`     the first row of each, of few tenants some more, and none that another claimer has locked: who claims at the
- *           same time gets the next ones;
+ *           same time gets the next ones. A row lies where it was locked (`ctid`) until the claim is committed, and is
+ *           written without being looked for again;
  * `picked`  as many as are wanted, by turns, numbered behind their tenant's calls in flight.
  */
-function claimSql({ table, id, byTime = false, set, returning, join = '' }: FairTable): string {
+function claimSql({ table, byTime = false, set, returning, join = '' }: FairTable): string {
   const oldest = `
     oldest AS MATERIALIZED (
-      SELECT ${id} AS id, tenant_key, due_at FROM ${table}
+      SELECT ctid AS at, tenant_key, due_at FROM ${table}
       WHERE NOT $7::boolean AND due_at <= now() ORDER BY due_at LIMIT $1::int + 1 FOR UPDATE SKIP LOCKED
     ), crowd AS MATERIALIZED (SELECT $7::boolean OR count(*) > $1::int AS is_there FROM oldest),`
   const anyone = 'crowd AS MATERIALIZED (SELECT $7::boolean AS is_there),'
@@ -94,37 +98,35 @@ function claimSql({ table, id, byTime = false, set, returning, join = '' }: Fair
     WITH RECURSIVE ${byTime ? oldest : anyone} walk AS (
       SELECT $6::text AS tenant_key, 0 AS lap, false AS is_due, 0 AS fresh FROM crowd WHERE is_there
       UNION ALL
-      SELECT next.tenant_key, next.lap, probe.is_due, walk.fresh + (probe.is_due AND NOT $3::jsonb ? next.tenant_key)::int
+      SELECT next.tenant_key, next.lap, next.is_due, walk.fresh + (next.is_due AND NOT $3::jsonb ? next.tenant_key)::int
       FROM walk CROSS JOIN LATERAL (
-        (SELECT tenant_key, walk.lap FROM ${table}
+        (SELECT tenant_key, walk.lap, due_at <= now() AS is_due FROM ${table}
          WHERE due_at IS NOT NULL AND tenant_key > walk.tenant_key AND (walk.lap = 0 OR tenant_key <= $6)
-         ORDER BY tenant_key LIMIT 1)
+         ORDER BY tenant_key, due_at LIMIT 1)
         UNION ALL
-        (SELECT tenant_key, 1 FROM ${table}
-         WHERE due_at IS NOT NULL AND walk.lap = 0 AND tenant_key <= $6 ORDER BY tenant_key LIMIT 1)
+        (SELECT tenant_key, 1, due_at <= now() FROM ${table}
+         WHERE due_at IS NOT NULL AND walk.lap = 0 AND tenant_key <= $6 ORDER BY tenant_key, due_at LIMIT 1)
         LIMIT 1
-      ) next CROSS JOIN LATERAL (
-        SELECT EXISTS (SELECT 1 FROM ${table} WHERE tenant_key = next.tenant_key AND due_at <= now()) AS is_due OFFSET 0
-      ) probe
+      ) next
       WHERE walk.fresh < $1::int
     ), found AS MATERIALIZED (
       SELECT tenant_key, least($1::int, greatest(1, $1::int * 3 / 2 / count(*) OVER ())) AS helping FROM walk WHERE is_due
     ), due AS MATERIALIZED (
-      ${byTime ? 'SELECT id, tenant_key, due_at FROM oldest WHERE NOT (SELECT is_there FROM crowd) UNION ALL' : ''}
-      SELECT row.id, found.tenant_key, row.due_at FROM found CROSS JOIN LATERAL (
-        SELECT ${id} AS id, due_at FROM ${table}
+      ${byTime ? 'SELECT at, tenant_key, due_at FROM oldest WHERE NOT (SELECT is_there FROM crowd) UNION ALL' : ''}
+      SELECT row.at, found.tenant_key, row.due_at FROM found CROSS JOIN LATERAL (
+        SELECT ctid AS at, due_at FROM ${table}
         WHERE tenant_key = found.tenant_key AND due_at <= now() ORDER BY due_at LIMIT helping FOR UPDATE SKIP LOCKED
       ) row
     ), numbered AS (
-      SELECT id, due_at, coalesce(($3::jsonb ->> tenant_key)::int, 0)
+      SELECT at, due_at, coalesce(($3::jsonb ->> tenant_key)::int, 0)
         + row_number() OVER (PARTITION BY tenant_key ORDER BY due_at) AS turn FROM due
     ), picked AS (
-      SELECT id FROM numbered
+      SELECT at FROM numbered
       WHERE turn <= CASE WHEN (SELECT count(DISTINCT tenant_key) FROM due) > 1 THEN $4::int ELSE $5::int END
       ORDER BY turn, due_at LIMIT $1::int
     ), claimed AS (
       UPDATE ${table} AS claimed SET due_at = now() + $2 * interval '1 ms', ${set}
-      FROM picked WHERE claimed.${id} = picked.id AND claimed.due_at <= now()
+      FROM picked WHERE claimed.ctid = picked.at AND claimed.due_at <= now()
       RETURNING claimed.*
     )
     SELECT ${returning}, (SELECT tenant_key FROM walk ORDER BY lap DESC, tenant_key DESC LIMIT 1) AS turns_end,
