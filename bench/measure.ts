@@ -1,7 +1,7 @@
 import type { Form, Suite } from './suite.js'
 import { busy, describeMachine } from './support/machine.js'
 import { type Section, textOf } from './support/report.js'
-import { startStores } from './support/stores.js'
+import type { Stores } from './support/stores.js'
 
 /** What a suite measured in one run, and where. */
 export interface Measured {
@@ -15,27 +15,22 @@ export interface Measured {
   sections: Section[]
 }
 
-export async function measure(name: string, suite: Suite, form: Form): Promise<Measured> {
+export async function measure(name: string, suite: Suite, form: Form, stores: Stores): Promise<Measured> {
   const before = busy()
   const started = performance.now()
-  const stores = await startStores()
-  try {
-    console.log(`\n# ${suite.title}\n`)
-    const sections = await suite.run(form, stores)
-    for (const section of sections) console.log(`\n${textOf(section)}`)
-    const seconds = Math.round((performance.now() - started) / 1000)
-    console.log(`\n${name}: ${seconds} s, load ${busy()}`)
-    return {
-      suite: name,
-      command: `npm run bench -- ${name}${form === 'quick' ? ' quick' : ''}`,
-      on: new Date().toISOString().slice(0, 10),
-      seconds,
-      machine: describeMachine(await stores.postgresVersion()),
-      load: { before, after: busy() },
-      sections,
-    }
-  } finally {
-    await stores.stop()
+  console.log(`\n# ${suite.title}\n`)
+  const sections = await suite.run(form, stores)
+  for (const section of sections) console.log(`\n${textOf(section)}`)
+  const seconds = Math.round((performance.now() - started) / 1000)
+  console.log(`\n${name}: ${seconds} s, load ${busy()}`)
+  return {
+    suite: name,
+    command: `npm run bench -- ${name}${form === 'quick' ? ' quick' : ''}`,
+    on: new Date().toISOString().slice(0, 10),
+    seconds,
+    machine: describeMachine(await stores.postgresVersion()),
+    load: { before, after: busy() },
+    sections,
   }
 }
 

@@ -3,13 +3,13 @@ import { Redis } from 'ioredis'
 import pg from 'pg'
 import { migrate } from '../../src/platform/database/migrate.js'
 import {
-  type SandboxApp,
   type SandboxFeishu,
   type SandboxVendor,
   startSandboxFeishu,
   startSandboxVendor,
 } from '../../src/sandbox/index.js'
 import { type Child, startChild } from '../support/child.js'
+import { appEnv, benchApp, serviceEnv } from '../support/service-env.js'
 import type { Stores } from '../support/stores.js'
 
 /** Both sandboxes and one process of the service between them, on an empty database and an empty Redis. */
@@ -22,13 +22,8 @@ export interface World {
   stop(): Promise<void>
 }
 
-export const app: SandboxApp = {
-  appId: 'cli_capacity0001',
-  appSecret: 'capacity-app-secret',
-  appType: 'custom',
-  encryptKey: 'capacity-encrypt-key',
-  verificationToken: 'capacity-verification-token',
-}
+/** Its id is in most rows: another length would be another weight. */
+export const app = { ...benchApp('capacity', 'custom'), appId: 'cli_capacity0001' }
 export const tenantKey = '736588c9260f175d'
 const vendorKey = 'vendor-key-of-the-sandbox'
 
@@ -62,17 +57,11 @@ export async function startWorld(stores: Stores): Promise<World> {
 
 function environment(feishu: SandboxFeishu, vendor: SandboxVendor, url: string, redisUrl: string) {
   return {
-    HOST: '127.0.0.1',
-    PORT: '0',
-    BGC_AUTO_MIGRATE: 'false',
-    BGC_ENCRYPTION_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
+    ...serviceEnv,
+    ...appEnv(app),
     DATABASE_URL: url,
     REDIS_URL: redisUrl,
     FEISHU_BASE_URL: feishu.url,
-    FEISHU_APP_ID: app.appId,
-    FEISHU_APP_SECRET: app.appSecret,
-    FEISHU_ENCRYPT_KEY: app.encryptKey,
-    FEISHU_VERIFICATION_TOKEN: app.verificationToken,
     VENDOR_BASE_URL: vendor.url,
     VENDOR_API_KEY: vendorKey,
     VENDOR_POLL_MIN_MS: '200',

@@ -3,7 +3,7 @@ import type { Section } from '../support/report.js'
 import type { Stores } from '../support/stores.js'
 import { until } from '../support/wait.js'
 import type { FeishuSaw } from './feishu.js'
-import { pollMinMs, type Settings, stageAfterMs, tenantsOf } from './settings.js'
+import { pollMinMs, type Settings, tenantsOf } from './settings.js'
 import type { VendorSaw } from './vendor.js'
 import { startWorld, type World } from './world.js'
 
@@ -31,12 +31,12 @@ interface Round {
 /** (b) Many orders at once, from the push to the accepted result. */
 export async function rush(stores: Stores, settings: Settings): Promise<Section> {
   const rounds: Round[] = []
-  for (let round = 0; round < settings.rushRounds; round += 1) rounds.push(await orderAll(stores, settings))
+  for (let round = 0; round < settings.rounds; round += 1) rounds.push(await orderAll(stores, settings))
   return section(settings, rounds)
 }
 
 async function orderAll(stores: Stores, settings: Settings): Promise<Round> {
-  const world = await startWorld(stores, settings, 'feed')
+  const world = await startWorld(stores, { ...settings, resultAfterMs: settings.stageAfterMs }, 'feed')
   try {
     const { feishu, vendor } = world
     const count = settings.tenants * settings.perTenant
@@ -86,7 +86,7 @@ function section(settings: Settings, rounds: readonly Round[]): Section {
   const of = (figure: (round: Round) => number, digits = 1) => spread(rounds.map(figure), digits)
   const windowsLeast = ((Math.ceil(settings.perTenant / window.limit) - 1) * window.windowMs) / 1000
   const placingLeast = (round: Round) => (count / vendorConcurrency) * (round.placingMs / 1000)
-  const [stageLeast, stageMost] = stageAfterMs
+  const [stageLeast, stageMost] = settings.stageAfterMs
   const all = (figure: (round: Round) => number) => rounds.reduce((total, round) => total + figure(round), 0)
   const violations = rounds.flatMap((round) => round.violations)
   const broken = violations.length + all((round) => round.lost + round.doubled)

@@ -1,9 +1,7 @@
-import type { SandboxApp } from '../../src/sandbox/index.js'
+import { benchApp } from '../support/service-env.js'
 
 export interface Settings {
-  /** Of part (a), and of part (b), which takes minutes. */
   rounds: number
-  rushRounds: number
   /** A steady load, for part (a). */
   ordersPerSecond: number
   steadyMs: number
@@ -11,43 +9,43 @@ export interface Settings {
   /** At once, in part (b). */
   perTenant: number
   ways: readonly Way[]
+  /** A stage is reached so long after its order was placed, at random; in part (b) the result as long after it. */
+  stageAfterMs: Span
+  /** The result after the stage, in part (a): nothing is measured of it, but all of them have to arrive. */
+  resultAfterMs: Span
 }
+
+export type Span = readonly [least: number, most: number]
 
 /** How the service hears of a change at the vendor. */
 export type Way = 'nudge' | 'feed' | 'polls'
 
 /** `VENDOR_POLL_MIN_MS` of both parts: also the pause between two looks at the changes feed. */
 export const pollMinMs = 1000
-/** A stage is reached so long after its order was placed, at the least and at the most; the result as long after it. */
-export const stageAfterMs = [500, 3500] as const
 
 export const full: Settings = {
   rounds: 5,
-  rushRounds: 2,
   ordersPerSecond: 20,
   steadyMs: 8000,
   tenants: 100,
   perTenant: 100,
   ways: ['nudge', 'feed', 'polls'],
+  stageAfterMs: [500, 3500],
+  resultAfterMs: [100, 500],
 }
 
 export const quick: Settings = {
   rounds: 1,
-  rushRounds: 1,
   ordersPerSecond: 20,
   steadyMs: 2000,
   tenants: 100,
-  perTenant: 10,
+  perTenant: 5,
   ways: ['nudge'],
+  stageAfterMs: [200, 1000],
+  resultAfterMs: [100, 500],
 }
 
-export const storeApp: SandboxApp = {
-  appId: 'cli_bench_ends',
-  appSecret: 'ends-app-secret',
-  appType: 'store',
-  encryptKey: 'ends-encrypt-key',
-  verificationToken: 'ends-verification-token',
-}
+export const storeApp = benchApp('ends', 'store')
 
 export const vendorKey = 'vendor-key-of-the-benchmark'
 export const operatorKey = 'operator-key-of-24-chars-or-more'

@@ -4,7 +4,7 @@ import type { Stores } from '../support/stores.js'
 import { until } from '../support/wait.js'
 import { expectedWaits } from './expected.js'
 import type { FeishuSaw } from './feishu.js'
-import { pollMinMs, type Settings, stageAfterMs, tenantsOf, type Way } from './settings.js'
+import { pollMinMs, type Settings, tenantsOf, type Way } from './settings.js'
 import type { VendorSaw } from './vendor.js'
 import { startWorld } from './world.js'
 
@@ -72,7 +72,7 @@ function section(settings: Settings, rounds: readonly Round[]): Section {
       of(way).flatMap((round) => round.toFeishu),
       0.5,
     )
-  const expected = new Map(settings.ways.map((way) => [way, expectedWaits(way)]))
+  const expected = new Map(settings.ways.map((way) => [way, expectedWaits(way, settings.stageAfterMs)]))
   const wait = (way: Way, share: number) => quantile(expected.get(way) ?? [], share)
   const violations = rounds.reduce((total, round) => total + round.violations, 0)
   const nudged = median('nudge')
@@ -105,7 +105,7 @@ function section(settings: Settings, rounds: readonly Round[]): Section {
       { what: 'nothing lost or doubled, by the oracle', figure: `${violations} violations`, met: violations === 0 },
     ],
     notes: [
-      `One process of each role, the strict sandboxes in processes of their own, ${settings.rounds} rounds of ${settings.steadyMs / 1000} s for each way, the first second left out. A stage is reached ${stageAfterMs.map((each) => each / 1000).join('–')} s after its order was placed, at random. By nudges alone: \`VENDOR_POLL_MIN_MS\` is 30 s as shipped, and no feed. The feed and the polls are set to ${pollMinMs / 1000} s; as shipped both look every 30 s, and the wait, which is nearly all of it, is 30 times as long. The wait is computed: that for a feed is even up to its interval, that for polls comes from the schedule, whose intervals grow by half while nothing changes.`,
+      `One process of each role, the strict sandboxes in processes of their own, ${settings.rounds} rounds of ${settings.steadyMs / 1000} s for each way, the first second left out. A stage is reached ${settings.stageAfterMs.map((each) => each / 1000).join('–')} s after its order was placed, at random, and the result soon after it. By nudges alone: \`VENDOR_POLL_MIN_MS\` is 30 s as shipped, and no feed. The feed and the polls are set to ${pollMinMs / 1000} s; as shipped both look every 30 s, and the wait, which is nearly all of it, is 30 times as long. The wait is computed: that for a feed is even up to its interval, that for polls comes from the schedule, whose intervals grow by half while nothing changes.`,
     ],
     gates: [
       { what: 'a nudged stage: p50 until Feishu accepts it, to 250 ms', ratio: nudged / 250, most: 8 },

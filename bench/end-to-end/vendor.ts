@@ -1,11 +1,14 @@
 import { startSandboxVendor } from '../../src/sandbox/index.js'
 import { answerQuestions } from '../support/answer.js'
-import { stageAfterMs, vendorKey } from './settings.js'
+import { type Span, vendorKey } from './settings.js'
 
 /* The sandbox vendor: each order gets a stage after a while and a result after another. */
 
 export interface VendorSetup {
   changes: boolean
+  /** When an order has its stage, after it was placed, and when its result, after that. */
+  stageAfterMs: Span
+  resultAfterMs: Span
 }
 
 export interface VendorSaw {
@@ -27,18 +30,17 @@ answerQuestions(
   async () => vendor?.stop(),
 )
 
-async function setUp({ changes }: VendorSetup): Promise<string> {
-  const [least, most] = stageAfterMs
-  const soon = () => Math.round(least + (most - least) * Math.random())
+async function setUp({ changes, stageAfterMs, resultAfterMs }: VendorSetup): Promise<string> {
+  const within = ([least, most]: Span) => Math.round(least + (most - least) * Math.random())
   vendor = await startSandboxVendor({
     apiKey: vendorKey,
     capabilities: { batch: true, changes, tripartite: false },
     scenario: () => [
       {
-        afterMs: soon(),
+        afterMs: within(stageAfterMs),
         stage: { id: 'education', name: '学历核实', reports: [{ name: 'education.pdf' }], result: '绿灯' },
       },
-      { afterMs: soon(), result: { result: '绿灯', reports: [{ name: 'final.pdf' }] } },
+      { afterMs: within(resultAfterMs), result: { result: '绿灯', reports: [{ name: 'final.pdf' }] } },
     ],
   })
   return vendor.url

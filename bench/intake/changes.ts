@@ -1,6 +1,6 @@
 import type { Section } from '../support/report.js'
 
-/** What profiles of the service at saturation showed; the figures are those of the change, nothing measures them anew. */
+/** What profiles of the service at saturation showed; the figures are those of the change, got with the commands of the notes. */
 export const changes: Section = {
   title: '(d) What profiles showed, and what was done',
   head: ['what the profile showed', 'what was done', 'before, µs per event', 'after'],
@@ -37,7 +37,7 @@ export const changes: Section = {
   ],
   aims: [],
   notes: [
-    'Node’s sampling profiler, `--cpu-prof`, in the service’s process through warm-up and rounds; the time of a function with all it calls, divided by the events. Before and after are two runs on one busy machine, the later less busy: what was not touched (JSON, the answer’s way out) took 0.78 of its time in it, so a change is what went beyond that. CPU against the SDK’s door in the same run is what carries over.',
-    'What is left: the kernel’s part of answers (13 %) and of PostgreSQL’s socket, sealing (8 %, a quarter of it for random nonces one by one), JSON (7 %), decryption (6 %), hashes (6 %).',
+    'The rows but for the last two: `BENCH_NODE_ARGS="--cpu-prof --cpu-prof-dir=../profiles" npm run bench -- intake`, once with the code before the change and once with the code after it. It leaves the profile of the service’s process; a row is the time of a function with all it calls, as any reader of `.cpuprofile` files adds it up, divided by the events. The last two rows: `npm run bench -- intake` with each code. Before and after are two runs on one busy machine, the later less busy: what was not touched (JSON, the answer’s way out) took 0.78 of its time in it, so a change is what went beyond that. CPU against the SDK’s door in the same run is what carries over; (a) measures it anew.',
+    'What is left, by the second profile: the kernel’s part of answers (13 %) and of PostgreSQL’s socket, sealing (8 %, a quarter of it for random nonces one by one), JSON (7 %), decryption (6 %), hashes (6 %).',
   ],
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
 import pg from 'pg'
 import { migrate } from '../../src/platform/database/migrate.js'
-import { median, quantile, sum } from '../support/figures.js'
+import { postgresCpuMs } from '../support/cpu.js'
+import { median, quantile } from '../support/figures.js'
 
 /** A schema of its own, and what PostgreSQL says about its work. */
 export interface Ground {
@@ -33,7 +33,6 @@ export async function layGround(databaseUrl: string): Promise<Ground> {
   await client.connect()
   const value = async <T>(text: string) => (await client.query<{ value: T }>(text)).rows[0]?.value
   const number = async (text: string) => Number(await value(text))
-  const leader = await parentOf(await number('SELECT pg_backend_pid() AS value'))
   return {
     url,
     events: () => number('SELECT count(*) AS value FROM events'),
@@ -48,7 +47,7 @@ export async function layGround(databaseUrl: string): Promise<Ground> {
     work: async () => ({
       walBytes: await number('SELECT wal_bytes AS value FROM pg_stat_wal'),
       walSyncs: await number(`SELECT sum(fsyncs) AS value FROM pg_stat_io WHERE object = 'wal'`),
-      cpuMs: await cpuOf(leader),
+      cpuMs: await postgresCpuMs(client),
     }),
     oneRowCommits: async (count) => {
       await client.query('CREATE TABLE IF NOT EXISTS one_row (id bigserial PRIMARY KEY, at timestamptz DEFAULT now())')
@@ -62,26 +61,4 @@ export async function layGround(databaseUrl: string): Promise<Ground> {
     },
     stop: () => client.end(),
   }
-}
-
-/** Fields of proc(5) after the name, which stands in brackets: the first is the third of the manual's. */
-async function statOf(pid: number | string): Promise<string[]> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-}
-
-async function parentOf(pid: number): Promise<number> {
-  return Number((await statOf(pid))[1])
-}
-
-/** A process with its children, those that have ended too. */
-async function cpuOf(leader: number): Promise<number> {
-  if (Number.isNaN(leader)) return Number.NaN
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
-  const stats = await Promise.all(pids.map(async (pid) => ({ pid: Number(pid), stat: await statOf(pid) })))
-  const ticks = stats.map(({ pid, stat }) => {
-    if (pid === leader) return sum(stat.slice(11, 15).map(Number))
-    return Number(stat[1]) === leader ? sum(stat.slice(11, 13).map(Number)) : 0
-  })
-  return sum(ticks) * 10
 }

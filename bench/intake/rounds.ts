@@ -53,15 +53,22 @@ async function turn(world: World, door: Door, events: number): Promise<Turn> {
   return { ...pushed, cpuUsPerEvent: (1000 * (after - before)) / events }
 }
 
+export interface Steady {
+  sdk: Pushed
+  service: Pushed
+}
+
 /** Each door in turn gets the same events at a pace that it can keep. */
-export async function keepPace(world: World, { steadyPerSecond, steadySeconds }: Settings) {
-  const events = steadyPerSecond * steadySeconds
+export async function keepPace(world: World, settings: Settings): Promise<Steady[]> {
+  const events = settings.steadyPerSecond * settings.steadySeconds
   const before = await world.ground.events()
-  await world.makePushes(events)
-  const sdk = await world.steady(world.sdk)
-  const service = await world.steady(world.service)
-  await checkKept(world, before + events)
-  return { sdk, service }
+  const all: Steady[] = []
+  for (let round = 0; round < settings.steadyRounds; round += 1) {
+    await world.makePushes(events)
+    all.push({ sdk: await world.steady(world.sdk), service: await world.steady(world.service) })
+  }
+  await checkKept(world, before + settings.steadyRounds * events)
+  return all
 }
 
 /** What was answered 200 is a row; any other answer has ended the run already. */

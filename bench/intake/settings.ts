@@ -1,4 +1,4 @@
-import type { SandboxApp } from '../../src/sandbox/index.js'
+import { benchApp } from '../support/service-env.js'
 
 /** How much of everything. */
 export interface Settings {
@@ -9,6 +9,7 @@ export interface Settings {
   /** Per round, the same for both doors: some 8 s of what the service does in the full form. */
   events: number
   steadyPerSecond: number
+  steadyRounds: number
   steadySeconds: number
 }
 
@@ -22,7 +23,8 @@ export const full: Settings = {
   warmUpEvents: 15_000,
   events: 40_000,
   steadyPerSecond,
-  steadySeconds: 20,
+  steadyRounds: 5,
+  steadySeconds: 4,
 }
 
 export const quick: Settings = {
@@ -32,16 +34,11 @@ export const quick: Settings = {
   warmUpEvents: 3000,
   events: 5000,
   steadyPerSecond,
+  steadyRounds: 1,
   steadySeconds: 2,
 }
 
-export const app: SandboxApp = {
-  appId: 'cli_bench_intake',
-  appSecret: 'intake-app-secret',
-  appType: 'custom',
-  encryptKey: 'intake-encrypt-key',
-  verificationToken: 'intake-verification-token',
-}
+export const app = benchApp('intake', 'custom')
 
 export const path = '/webhooks/feishu/events'
 export const eventType = 'hire.eco_background_check.created_v1'

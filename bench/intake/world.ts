@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import { Redis } from 'ioredis'
 import { type Child, startChild } from '../support/child.js'
-import type { Stores } from '../support/stores.js'
+import { appEnv, nodeArgs, serviceEnv } from '../support/service-env.js'
+import { emptyRedis, type Stores } from '../support/stores.js'
 import { type Ground, layGround } from './database.js'
 import type { Pushed } from './load.js'
 import { app, type Settings } from './settings.js'
@@ -23,20 +23,14 @@ export interface World {
   stop(): Promise<void>
 }
 
-export async function startWorld(
-  stores: Stores,
-  { connections, steadyPerSecond }: Settings,
-  nodeArgs: readonly string[] = [],
-): Promise<World> {
+export async function startWorld(stores: Stores, { connections, steadyPerSecond }: Settings): Promise<World> {
   const ground = await layGround(stores.databaseUrl)
-  const redis = new Redis(stores.redisUrl)
-  await redis.flushall()
-  redis.disconnect()
-  const env = { ...serviceEnv, DATABASE_URL: ground.url, REDIS_URL: stores.redisUrl }
+  await emptyRedis(stores.redisUrl)
+  const env = { ...receiverEnv, DATABASE_URL: ground.url, REDIS_URL: stores.redisUrl }
   const logFile = join(stores.folder, 'intake.log')
   const [sdk, service, load] = await Promise.all([
     startChild('intake/sdk'),
-    startChild('intake/service', { env, logFile, nodeArgs }),
+    startChild('intake/service', { env, logFile, nodeArgs: nodeArgs() }),
     startChild('intake/load'),
   ])
   return {
@@ -58,17 +52,11 @@ async function doorOf(child: Child): Promise<Door> {
 }
 
 /** As in production: sealed, with the queue's Redis, logged at `info`. */
-const serviceEnv = {
-  HOST: '127.0.0.1',
-  PORT: '0',
+const receiverEnv = {
+  ...serviceEnv,
+  ...appEnv(app),
   BGC_ROLES: 'receiver',
-  BGC_AUTO_MIGRATE: 'false',
-  BGC_ENCRYPTION_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
   LOG_LEVEL: 'info',
-  FEISHU_APP_ID: app.appId,
-  FEISHU_APP_SECRET: app.appSecret,
-  FEISHU_ENCRYPT_KEY: app.encryptKey,
-  FEISHU_VERIFICATION_TOKEN: app.verificationToken,
   VENDOR_BASE_URL: 'http://127.0.0.1:9',
   VENDOR_API_KEY: 'none',
 }

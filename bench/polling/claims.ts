@@ -1,11 +1,12 @@
 import type { Child } from '../support/child.js'
+import { postgresCpuMs } from '../support/cpu.js'
 import { median, spread, sum } from '../support/figures.js'
 import type { Section } from '../support/report.js'
 import { type DelayedRun, runDelayed, startDelayed } from './bullmq.js'
 import type { Cycled } from './claimer.js'
 import { dueWithin, type Sizes, sizesOf, spreadOver } from './rows.js'
 import { intervalMs, mostPerClaim, type Settings } from './settings.js'
-import { cpuBetween, postgresCpu, startClaimers, type World } from './world.js'
+import { startClaimers, type World } from './world.js'
 
 interface Round {
   perSecond: number
@@ -44,9 +45,9 @@ async function cycle(world: World, { roundMs }: Settings, count: number): Promis
   const ask = (each: Child, forMs: number) =>
     each.ask<Cycled>('run', { forMs, cycles: Number.MAX_SAFE_INTEGER, intervalMs })
   await Promise.all(claimers.map((each) => ask(each, 200)))
-  const before = await postgresCpu(world)
+  const before = await postgresCpuMs(world.pool)
   const done = await Promise.all(claimers.map((each) => ask(each, roundMs)))
-  const postgresMs = cpuBetween(before, await postgresCpu(world))
+  const postgresMs = (await postgresCpuMs(world.pool)) - before
   await Promise.all(claimers.map((each) => each.stop()))
   const cycles = sum(done.map((each) => each.cycles))
   return {

@@ -5,6 +5,7 @@ import { bloat } from './bloat.js'
 import { claims } from './claims.js'
 import { lateness } from './lateness.js'
 import { memory } from './memory.js'
+import { plans } from './plans.js'
 import { polls } from './polls.js'
 import { addOrders } from './rows.js'
 import { full, quick, type Settings } from './settings.js'
@@ -13,7 +14,7 @@ import { startWorld, type World } from './world.js'
 export const polling: Suite = {
   title: 'Polling: a million open orders',
   about:
-    'PostgreSQL is as the service brings it along, with a log of up to 8 GB between checkpoints. The parts share one database and run in this order: (d), (a), (b), (c), (e).',
+    'PostgreSQL is as the service brings it along, with a log of up to 8 GB and 15 minutes between checkpoints. The parts share one database and run in this order: (d), (a), (b), (c), (e), (f).',
   run: async (form: Form, stores: Stores) => {
     const world = await startWorld(stores)
     try {
@@ -35,5 +36,5 @@ async function runAll(world: World, settings: Settings): Promise<Section[]> {
   const polled = await polls(world, settings)
   const late = await lateness(world, settings, polled.perSecond)
   const grown = await bloat(world, settings)
-  return [claimed, polled.section, late, held, grown]
+  return [claimed, polled.section, late, held, grown, await plans(world, settings)]
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Child, startChild } from '../support/child.js'
+import { postgresCpuMs } from '../support/cpu.js'
 import { median, spread } from '../support/figures.js'
 import type { Section } from '../support/report.js'
 import { until } from '../support/wait.js'
@@ -7,7 +8,7 @@ import { changeSome, dueWithin } from './rows.js'
 import type { Usage } from './service.js'
 import { intervalMs, type Settings } from './settings.js'
 import type { Asked } from './vendor.js'
-import { cpuBetween, postgresCpu, startPollingService, type World } from './world.js'
+import { startPollingService, type World } from './world.js'
 
 interface Round {
   perSecond: number
@@ -44,7 +45,7 @@ async function poll(world: World, vendor: Child, forMs: number): Promise<Round> 
   const [before, used, cpu, deliveries] = [
     await asked(),
     await service.ask<Usage>('usage'),
-    await postgresCpu(world),
+    await postgresCpuMs(world.pool),
     await deliveriesOf(world),
   ]
   const startedAt = performance.now()
@@ -53,7 +54,7 @@ async function poll(world: World, vendor: Child, forMs: number): Promise<Round> 
   const seconds = (performance.now() - startedAt) / 1000
   const [usage, cpuAfter, deliveriesAfter] = [
     await service.ask<Usage>('usage'),
-    await postgresCpu(world),
+    await postgresCpuMs(world.pool),
     await deliveriesOf(world),
   ]
   await service.stop()
@@ -62,7 +63,7 @@ async function poll(world: World, vendor: Child, forMs: number): Promise<Round> 
     perSecond: orders / seconds,
     ordersPerCall: orders / (after.calls - before.calls),
     cpuUs: (1000 * (usage.cpuMs - used.cpuMs)) / orders,
-    postgresUs: (1000 * cpuBetween(cpu, cpuAfter)) / orders,
+    postgresUs: (1000 * (cpuAfter - cpu)) / orders,
     mostMb: usage.mostMb,
     changed: (deliveriesAfter - deliveries) / 2 / orders,
   }

@@ -24,7 +24,7 @@ const wrappedBytes = 63
 export async function addOrders({ pool }: Filled, from: number, to: number, tenants: number): Promise<void> {
   await pool.query(
     `INSERT INTO orders (background_check_id, app_id, tenant_key, account_id, package_id, vendor_order_id, state, payload_sealed, data_key)
-     SELECT ${idOf('n')}, 'cli_bench', ${tenantOf('n', tenants)}, 'account', 'package', 'V-' || ${idOf('n')}, 'in_progress',
+     SELECT ${idOf('n')}, 'cli_bench_polling', ${tenantOf('n', tenants)}, 'account', 'package', 'V-' || ${idOf('n')}, 'in_progress',
        decode(repeat('ab', ${payloadBytes}), 'hex'), decode(repeat('cd', ${wrappedBytes}), 'hex')
      FROM generate_series($1::int, $2::int) n`,
     [from, to],

@@ -15,7 +15,7 @@ setInterval(() => {
   mostMb = Math.max(mostMb, process.memoryUsage.rss() / 1024 ** 2)
 }, 100).unref()
 
-const config = readConfig(process.env, () => process.env.BENCH_APPS ?? '')
+const config = readConfig(process.env)
 const app = await startApp(config, createLogger(config.logLevel))
 answerQuestions(
   {

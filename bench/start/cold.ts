@@ -1,35 +1,36 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { exitCodes } from '../../src/cli/exit-codes.js'
+import { cpuMsOf } from '../support/cpu.js'
 import { median, spread } from '../support/figures.js'
 import type { Section } from '../support/report.js'
-import { baseline, type Contender, whole } from './contenders.js'
+import { baseline, type Contender, keyOf, whole } from './contenders.js'
 import { startProgram } from './process.js'
 import type { Settings } from './settings.js'
 
 const nothing = '`node -e 0`'
 
-interface Measured {
+export interface ColdStarts {
   ready: number[]
   cpu: number[]
 }
 
 /** All of them once, then all of them again: what the machine does meanwhile happens to each. */
-export async function coldStarts(contenders: readonly Contender[], { rounds }: Settings): Promise<Section> {
-  const measured = new Map<string, Measured>([[nothing, { ready: [], cpu: [] }]])
-  for (const { name } of contenders) measured.set(name, { ready: [], cpu: [] })
+export async function coldStarts(contenders: readonly Contender[], { rounds }: Settings) {
+  const measured = new Map<string, ColdStarts>([[nothing, { ready: [], cpu: [] }]])
+  for (const each of contenders) measured.set(keyOf(each), { ready: [], cpu: [] })
   for (let round = 0; round < rounds; round += 1) {
     measured.get(nothing)?.ready.push(await timeOf(['-e', '0']))
-    for (const { name, program, prepare } of contenders) {
+    for (const contender of contenders) {
+      const { program, prepare } = contender
       await prepare?.()
       const running = await startProgram(program)
-      measured.get(name)?.ready.push(running.readyMs)
-      measured.get(name)?.cpu.push(cpuMsOf(running.child.pid ?? 0))
+      measured.get(keyOf(contender))?.ready.push(running.readyMs)
+      measured.get(keyOf(contender))?.cpu.push(await cpuMsOf(running.child.pid ?? 0))
       await running.stop()
     }
   }
-  return section(measured, rounds)
+  return measured
 }
 
 /** To the end of a program that ends by itself. */
@@ -42,21 +43,19 @@ export async function timeOf(args: readonly string[], env: Readonly<Record<strin
   return performance.now() - startedAt
 }
 
-/** As Linux counts it, in steps of 10 ms: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
-function cpuMsOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-  return (Number(fields[11]) + Number(fields[12])) * 10
-}
-
-function section(measured: ReadonlyMap<string, Measured>, rounds: number): Section {
-  const base = median(measured.get(baseline)?.ready ?? [])
-  const rows = [...measured].map(([name, { ready, cpu }]) => [
-    name,
-    spread(ready, 0),
-    cpu.length === 0 ? '' : spread(cpu, 0),
-    (median(ready) / base).toFixed(2),
-  ])
-  const ratioOf = (name: string) => median(measured.get(name)?.ready ?? []) / base
+export function coldSection(
+  contenders: readonly Contender[],
+  measured: ReadonlyMap<string, ColdStarts>,
+  { rounds }: Settings,
+): Section {
+  const of = (name: string) => measured.get(name) ?? { ready: [], cpu: [] }
+  const base = median(of(baseline).ready)
+  const names = contenders.filter(({ isOther }) => !isOther).map(({ name }) => name)
+  const rows = [nothing, ...names].map((name) => {
+    const { ready, cpu } = of(name)
+    return [name, spread(ready, 0), cpu.length === 0 ? '' : spread(cpu, 0), (median(ready) / base).toFixed(2)]
+  })
+  const ratioOf = (name: string) => median(of(name).ready) / base
   return {
     title: 'Cold start',
     head: ['started', 'to ready, ms', 'CPU of the process, ms', 'ready, to the baseline'],

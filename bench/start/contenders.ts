@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import pg from 'pg'
 import { programs } from '../support/programs.js'
+import { serviceEnv } from '../support/service-env.js'
 import type { Stores } from '../support/stores.js'
 import { type Program, startProgram } from './process.js'
 import type { Settings } from './settings.js'
@@ -10,6 +11,8 @@ import type { Settings } from './settings.js'
 /** What is started in turns. */
 export interface Contender {
   name: string
+  /** Another build of what has the same name. */
+  isOther?: true
   program: Program
   /** Brings things to where a start finds them, before each. */
   prepare?: () => Promise<void>
@@ -18,51 +21,64 @@ export interface Contender {
 export const baseline = 'Express 5 and pg'
 export const whole = 'all roles'
 
-/** BENCH_AGAINST: a folder with another build of the service (its `main.js`), which is measured beside this one. */
+/** Another build of the service, which is measured beside this one: the folder of its `main.js`, and what it was built from. */
+export function otherBuild(): { folder: string; commit: string } | null {
+  const { BENCH_AGAINST, BENCH_AGAINST_COMMIT } = process.env
+  if (BENCH_AGAINST === undefined) return null
+  if (BENCH_AGAINST_COMMIT === undefined) throw new Error('BENCH_AGAINST_COMMIT: expected the commit of BENCH_AGAINST')
+  return { folder: resolve(BENCH_AGAINST), commit: BENCH_AGAINST_COMMIT }
+}
+
+/** What figures are kept under. */
+export function keyOf({ name, isOther }: Pick<Contender, 'name' | 'isOther'>): string {
+  return isOther ? `${name}, the other build` : name
+}
+
 export async function contendersOf(stores: Stores, folder: string, { without }: Settings): Promise<Contender[]> {
+  const own = await contendersOfBuild(stores, folder, join(programs, 'src'))
+  const other = otherBuild()
+  const others = other === null ? [] : await contendersOfBuild(stores, folder, other.folder)
+  const pairs = own.flatMap((each, index) => {
+    const its = others[index]
+    return its === undefined ? [each] : [each, { ...its, isOther: true as const }]
+  })
+  const base: Contender = {
+    name: baseline,
+    program: { args: [`${programs}/bench/start/express.js`], env: { DATABASE_URL: stores.databaseUrl } },
+  }
+  return [base, ...pairs].filter(({ name }) => !without.includes(name))
+}
+
+async function contendersOfBuild(stores: Stores, folder: string, build: string): Promise<Contender[]> {
   const schema = `s_${randomBytes(4).toString('hex')}`
   const empty = `${schema}_empty`
-  const all: Contender[] = [
+  const dataDir = join(folder, schema)
+  const program = (env: Record<string, string>): Program => ({
+    args: [join(build, 'main.js')],
+    env: { ...settings, ...env },
+  })
+  const remote = { DATABASE_URL: `${stores.databaseUrl}?schema=${schema}`, REDIS_URL: stores.redisUrl }
+  // Each build brings its schema to where its later starts find it.
+  await (await startProgram(program(remote))).stop()
+  return [
+    { name: whole, program: program(remote) },
+    ...['receiver', 'poller', 'sync'].map((role) => ({ name: role, program: program({ ...remote, BGC_ROLES: role }) })),
     {
-      name: baseline,
-      program: { args: [`${programs}/bench/start/express.js`], env: { DATABASE_URL: stores.databaseUrl } },
+      name: 'all roles, empty database',
+      program: program({ ...remote, DATABASE_URL: `${stores.databaseUrl}?schema=${empty}` }),
+      prepare: () => dropSchema(stores.databaseUrl, empty),
     },
+    {
+      name: 'embedded, from nothing',
+      program: program({ BGC_DATA_DIR: dataDir }),
+      prepare: () => rm(dataDir, { recursive: true, force: true }),
+    },
+    { name: 'embedded, data folder there', program: program({ BGC_DATA_DIR: dataDir }) },
   ]
-  const { BENCH_AGAINST } = process.env
-  const builds = {
-    '': join(programs, 'src'),
-    ...(BENCH_AGAINST !== undefined && { ', the other build': BENCH_AGAINST }),
-  }
-  for (const [suffix, build] of Object.entries(builds)) {
-    const program = (env: Record<string, string>): Program => ({
-      args: [join(build, 'main.js')],
-      env: { ...settings, ...env },
-    })
-    const dataDir = join(folder, suffix === '' ? 'data' : 'other-data')
-    const named = (name: string, env: Record<string, string>, prepare?: () => Promise<void>): Contender => {
-      return { name: name + suffix, program: program(env), ...(prepare && { prepare }) }
-    }
-    const own = `${schema}${suffix === '' ? '' : '_other'}`
-    const remote = { DATABASE_URL: `${stores.databaseUrl}?schema=${own}`, REDIS_URL: stores.redisUrl }
-    // Each build brings its schema to where its later starts find it.
-    await (await startProgram(program(remote))).stop()
-    all.push(
-      named(whole, remote),
-      named('receiver', { ...remote, BGC_ROLES: 'receiver' }),
-      named('poller', { ...remote, BGC_ROLES: 'poller' }),
-      named('sync', { ...remote, BGC_ROLES: 'sync' }),
-      named('all roles, empty database', { ...remote, DATABASE_URL: `${stores.databaseUrl}?schema=${empty}` }, () =>
-        dropSchema(stores.databaseUrl, empty),
-      ),
-      named('embedded, from nothing', { BGC_DATA_DIR: dataDir }, () => rm(dataDir, { recursive: true, force: true })),
-      named('embedded, data folder there', { BGC_DATA_DIR: dataDir }),
-    )
-  }
-  return all.filter(({ name }) => !without.some((each) => name.startsWith(each)))
 }
 
 export const settings = {
-  BGC_ENCRYPTION_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
+  BGC_ENCRYPTION_KEYS: serviceEnv.BGC_ENCRYPTION_KEYS,
   FEISHU_APP_ID: 'cli_0123456789abcdef',
   FEISHU_APP_SECRET: 'none',
   FEISHU_ENCRYPT_KEY: 'none',

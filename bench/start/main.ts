@@ -3,12 +3,13 @@ import { join } from 'node:path'
 import type { Form, Suite } from '../suite.js'
 import type { Section } from '../support/report.js'
 import type { Stores } from '../support/stores.js'
-import { coldStarts } from './cold.js'
+import { againstSection } from './against.js'
+import { coldSection, coldStarts } from './cold.js'
 import { commandSection } from './commands.js'
-import { contendersOf } from './contenders.js'
+import { contendersOf, otherBuild } from './contenders.js'
 import { installSection } from './install.js'
-import { loadedSection } from './loaded.js'
-import { memorySection } from './memory.js'
+import { loadedBy, loadedSection } from './loaded.js'
+import { memorySection, restAll } from './memory.js'
 import { full, quick } from './settings.js'
 
 export const start: Suite = {
@@ -21,9 +22,13 @@ ready when all of it works. Everything runs compiled and in turns. The baseline 
     const folder = join(stores.folder, 'start')
     await mkdir(folder)
     const contenders = await contendersOf(stores, folder, settings)
-    const sections = [await coldStarts(contenders, settings)]
-    sections.push(await memorySection(contenders, settings))
-    sections.push(await loadedSection(contenders, folder))
+    const cold = await coldStarts(contenders, settings)
+    const rest = await restAll(contenders, settings)
+    const loaded = await loadedBy(contenders, folder)
+    const sections = [coldSection(contenders, cold, settings), memorySection(contenders, rest, settings)]
+    sections.push(loadedSection(contenders, loaded))
+    const other = otherBuild()
+    if (other !== null) sections.push(againstSection(contenders, { cold, rest, loaded }, other.commit, settings))
     sections.push(await commandSection(stores, settings))
     if (form === 'full') sections.push(await installSection(folder))
     return sections

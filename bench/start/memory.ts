@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { median, spread } from '../support/figures.js'
 import type { Section } from '../support/report.js'
-import { baseline, type Contender, whole } from './contenders.js'
+import { baseline, type Contender, keyOf, whole } from './contenders.js'
 import { ask, startProgram } from './process.js'
 import type { Settings } from './settings.js'
 
-interface Use {
+export interface Use {
   rssMb: number
   heapMb: number
 }
@@ -19,31 +20,43 @@ async function readUse(port: number): Promise<Use> {
   }
 }
 
-/** One process of each, all at rest at the same time. */
-export async function memorySection(contenders: readonly Contender[], { restMs }: Settings): Promise<Section> {
+/** One process of each, all at rest at the same time; each round starts them anew. */
+export async function restAll(contenders: readonly Contender[], { restRounds, restMs }: Settings) {
   const resting = contenders.filter(({ prepare }) => prepare === undefined)
-  const running = []
-  for (const { name, program } of resting) running.push({ name, ...(await startProgram(program)) })
-  await sleep(restMs)
-  const found: Array<{ name: string } & Use> = []
-  for (const each of running) {
-    found.push({ name: each.name, ...(await readUse(each.port)) })
-    await each.stop()
+  const found = new Map<string, Use[]>(resting.map((each) => [keyOf(each), []]))
+  for (let round = 0; round < restRounds; round += 1) {
+    const running = []
+    for (const each of resting) running.push({ key: keyOf(each), ...(await startProgram(each.program)) })
+    await sleep(restMs)
+    for (const each of running) {
+      found.get(each.key)?.push(await readUse(each.port))
+      await each.stop()
+    }
   }
-  const base = found.find(({ name }) => name === baseline)?.rssMb ?? Number.NaN
-  const ratioOf = (wanted: string) => (found.find(({ name }) => name === wanted)?.rssMb ?? Number.NaN) / base
+  return found
+}
+
+export function memorySection(
+  contenders: readonly Contender[],
+  found: ReadonlyMap<string, readonly Use[]>,
+  { restRounds, restMs }: Settings,
+): Section {
+  const of = (name: string, figure: keyof Use) => (found.get(name) ?? []).map((use) => use[figure])
+  const base = median(of(baseline, 'rssMb'))
+  const names = contenders.filter(({ name, isOther }) => found.has(name) && !isOther).map(({ name }) => name)
+  const ratioOf = (name: string) => median(of(name, 'rssMb')) / base
   return {
     title: 'Memory at rest',
     head: ['process', 'resident, MiB', 'heap in use, MiB', 'resident, to the baseline'],
-    rows: found.map(({ name, rssMb, heapMb }) => [
+    rows: names.map((name) => [
       name,
-      rssMb.toFixed(0),
-      heapMb.toFixed(0),
-      (rssMb / base).toFixed(2),
+      spread(of(name, 'rssMb'), 0),
+      spread(of(name, 'heapMb'), 0),
+      ratioOf(name).toFixed(2),
     ]),
     aims: [],
     notes: [
-      `${restMs / 1000} s after it was ready, with nothing to do. The heap holds what was not collected yet; PostgreSQL's processes are not in it.`,
+      `${restMs / 1000} s after the last of all was ready, with nothing to do, ${restRounds} rounds. The heap holds what was not collected yet; PostgreSQL's processes are not in it.`,
     ],
     gates: [{ what: 'memory of all roles at rest, to the Express baseline', ratio: ratioOf(whole), most: 4 }],
   }

@@ -16,7 +16,16 @@ export interface Stores {
   stop(): Promise<void>
 }
 
-export async function startStores(): Promise<Stores> {
+export async function withStores<T>(work: (stores: Stores) => Promise<T>): Promise<T> {
+  const stores = await startStores()
+  try {
+    return await work(stores)
+  } finally {
+    await stores.stop()
+  }
+}
+
+async function startStores(): Promise<Stores> {
   const folder = await mkdtemp(join(tmpdir(), 'bgc-bench-'))
   const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'data') })
   const redis = await startRedis(join(folder, 'redis'))
@@ -40,7 +49,7 @@ async function versionOf(url: string): Promise<string> {
   return rows[0]?.server_version ?? 'unknown'
 }
 
-async function startRedis(dir: string) {
+export async function startRedis(dir: string) {
   await mkdir(dir)
   const port = await freePort()
   const options = { port, bind: '127.0.0.1', dir, save: '', appendonly: 'no', 'maxmemory-policy': 'noeviction' }
@@ -52,6 +61,12 @@ async function startRedis(dir: string) {
   await client.ping()
   client.disconnect()
   return { url: `redis://127.0.0.1:${port}`, stop: () => end(child) }
+}
+
+export async function emptyRedis(url: string): Promise<void> {
+  const redis = new Redis(url)
+  await redis.flushall()
+  redis.disconnect()
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Section } from '../support/report.js'
 
-/** What profiles of (a) showed, and what was done; the effect of each on the day of its change is in its commit. */
+/** What profiles of (a) showed, and what was done; the shares are those of the profiles, got with the command of the notes. */
 export const changes: Section = {
   title: '(c) What the profiles of (a) showed, and what was done',
   head: ['what was seen', 'what was done'],
@@ -24,6 +24,7 @@ export const changes: Section = {
   ],
   aims: [],
   notes: [
-    'Left as they are: the writes to the sockets and to the log, which lose nothing when the process dies; the collector, a seventh of the CPU, which takes less with `NODE_OPTIONS=--max-semi-space-size=64`; opening the order’s key and body, a twentieth; spans and metrics, a hundredth each. The count of calls per minute is a statement of its own, the last of its transaction: its rows are wanted by all who settle in that minute, and nothing is locked after them.',
+    'The profiles are those of `BENCH_NODE_ARGS="--cpu-prof --cpu-prof-dir=../profiles" npm run bench -- sending`, before and after. The shares are of the process’s main thread, whose idle time they show, too.',
+    'Left as they are, by the last of them: the writes to the sockets and to the log, which lose nothing when the process dies; the collector, a seventh of the CPU, which takes less with `NODE_OPTIONS=--max-semi-space-size=64`; opening the order’s key and body, a twentieth; spans and metrics, a hundredth each. The count of calls per minute is a statement of its own, the last of its transaction: its rows are wanted by all who settle in that minute, and nothing is locked after them.',
   ],
 }

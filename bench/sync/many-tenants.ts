@@ -1,11 +1,11 @@
 import { type Child, startChild } from '../support/child.js'
+import { postgresCpuMs } from '../support/cpu.js'
 import { median, spread } from '../support/figures.js'
 import type { Section } from '../support/report.js'
 import type { Stores } from '../support/stores.js'
 import { until } from '../support/wait.js'
 import type { BareFigures, BareRun } from './bare.js'
 import type { DoorCount } from './door.js'
-import { postgresCpuMs } from './postgres-cpu.js'
 import { countOf, freshIds, holdApp, putOrders, release } from './rows.js'
 import type { Usage } from './service.js'
 import { type Settings, storeApp, windowsOf } from './settings.js'
@@ -54,8 +54,7 @@ async function postBare(settings: Settings, through: BareRun['through']): Promis
 async function sendAll(stores: Stores, settings: Settings): Promise<Run['service']> {
   const door = await startChild('sync/door')
   const windows = windowsOf(settings)
-  const nodeArgs = process.env.BENCH_NODE_ARGS?.split(' ') ?? []
-  const world = await startWorld({ stores, feishuUrl: await door.ask('url'), processes: 1, windows, nodeArgs })
+  const world = await startWorld({ stores, feishuUrl: await door.ask('url'), processes: 1, windows })
   try {
     const first = await sendWave(world, door, settings, 1)
     const again = await sendWave(world, door, settings, 2)

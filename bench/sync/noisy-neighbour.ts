@@ -4,6 +4,7 @@ import { type Child, startChild } from '../support/child.js'
 import { quantile, spread } from '../support/figures.js'
 import type { Section } from '../support/report.js'
 import type { Stores } from '../support/stores.js'
+import { until } from '../support/wait.js'
 import type { Arrival } from './door.js'
 import { freshIds, putOrders } from './rows.js'
 import { type Settings, storeApp, windowsOf } from './settings.js'
@@ -51,11 +52,11 @@ export async function noisyNeighbour(stores: Stores, settings: Settings): Promis
 async function trickle(world: World, door: Child, count: number, ms: number): Promise<number[]> {
   const tenants = Array.from({ length: count }, (_, index) => `tk_quiet_${index}`)
   const due = new Map<string, number>()
-  const until = performance.now() + ms
+  const end = performance.now() + ms
   await Promise.all(
     tenants.map(async (tenantKey, index) => {
       await sleep((index * quietEveryMs) / count)
-      while (performance.now() < until) {
+      while (performance.now() < end) {
         const put = await putOrders(world, { appId: storeApp.appId, tenantKey }, freshIds(1))
         wakePumps(world.hints, [put.bucket])
         for (const [id, at] of put.due) due.set(id, at)
@@ -63,13 +64,14 @@ async function trickle(world: World, door: Child, count: number, ms: number): Pr
       }
     }),
   )
-  await sleep(quietEveryMs)
-  const arrivals = await door.ask<Arrival[]>('arrivals', tenants)
-  const waits = arrivals.flatMap(({ id = '', at }) => {
-    const dueAt = due.get(id)
-    return dueAt === undefined ? [] : [at - dueAt]
-  })
-  if (waits.length !== due.size) throw new Error(`${due.size} stages were due, ${waits.length} came`)
+  const waitsUntilNow = async () =>
+    (await door.ask<Arrival[]>('arrivals', tenants)).flatMap(({ id = '', at }) => {
+      const dueAt = due.get(id)
+      return dueAt === undefined ? [] : [at - dueAt]
+    })
+  await until('all stages arrive', async () => (await waitsUntilNow()).length >= due.size, 60_000, quietEveryMs)
+  const waits = await waitsUntilNow()
+  if (waits.length > due.size) throw new Error(`${due.size} stages were due, ${waits.length} came`)
   return waits
 }
 

@@ -1,4 +1,4 @@
-import type { SandboxApp } from '../../src/sandbox/index.js'
+import { benchApp } from '../support/service-env.js'
 
 export interface Window {
   limit: number
@@ -26,17 +26,17 @@ const second = { limit: 50, windowMs: 1000 }
 
 export const full: Settings = {
   quick: false,
-  rounds: 3,
+  rounds: 5,
   short: second,
   long: { limit: 1000, windowMs: 60_000 },
-  dueAtOnce: 1300,
+  dueAtOnce: 1100,
   latenciesMs: [20, 200],
   tenants: 500,
   perTenant: 40,
   noisyBacklog: 10_000,
   quietTenants: 10,
-  quietMs: 30_000,
-  comparisonMs: 130_000,
+  quietMs: 20_000,
+  comparisonMs: 125_000,
 }
 
 export const quick: Settings = {
@@ -56,18 +56,5 @@ export const quick: Settings = {
 
 export const windowsOf = ({ short, long }: Settings): Window[] => [short, long]
 
-export const customApp: SandboxApp = {
-  appId: 'cli_bench_custom',
-  appSecret: 'custom-app-secret',
-  appType: 'custom',
-  encryptKey: 'custom-encrypt-key',
-  verificationToken: 'custom-verification-token',
-}
-
-export const storeApp: SandboxApp = {
-  appId: 'cli_bench_store',
-  appSecret: 'store-app-secret',
-  appType: 'store',
-  encryptKey: 'store-encrypt-key',
-  verificationToken: 'store-verification-token',
-}
+export const customApp = benchApp('custom', 'custom')
+export const storeApp = benchApp('store', 'store')

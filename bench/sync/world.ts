@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { Redis } from 'ioredis'
 import { createTokenStore } from '../../src/flow/to-feishu/tokens-store.js'
 import { createSealer, type Sealer } from '../../src/platform/crypto/sealer.js'
 import { type Database, openDatabase } from '../../src/platform/database/database.js'
@@ -10,7 +9,8 @@ import { createBullHints } from '../../src/platform/queue/bull.js'
 import type { Hints } from '../../src/platform/queue/hints.js'
 import { type Child, startChild } from '../support/child.js'
 import { sum } from '../support/figures.js'
-import type { Stores } from '../support/stores.js'
+import { encryptionKey, nodeArgs, serviceEnv } from '../support/service-env.js'
+import { emptyRedis, type Stores } from '../support/stores.js'
 import type { Usage } from './service.js'
 import { customApp, storeApp, type Window } from './settings.js'
 
@@ -29,26 +29,20 @@ export interface WorldOptions {
   feishuUrl: string
   processes: number
   windows: readonly Window[]
-  nodeArgs?: readonly string[]
 }
 
-const key = Buffer.alloc(32, 7)
-
-export async function startWorld({ stores, feishuUrl, processes, windows, nodeArgs }: WorldOptions): Promise<World> {
+export async function startWorld({ stores, feishuUrl, processes, windows }: WorldOptions): Promise<World> {
   const url = `${stores.databaseUrl}?schema=b_${randomBytes(4).toString('hex')}`
   await migrate(url)
   await emptyRedis(stores.redisUrl)
   const log = createLogger('silent')
   const database = openDatabase({ url, log })
-  const sealer = createSealer([{ id: 'k1', key }])
+  const sealer = createSealer([{ id: 'k1', key: encryptionKey }])
   await createTokenStore(database.pool, sealer).saveTicket(storeApp.appId, 'ticket', '1', Date.now())
   const hints = createBullHints({ redis: { kind: 'single', url: stores.redisUrl }, log })
   const env = {
-    HOST: '127.0.0.1',
-    PORT: '0',
+    ...serviceEnv,
     BGC_ROLES: 'sync',
-    BGC_AUTO_MIGRATE: 'false',
-    BGC_ENCRYPTION_KEYS: `k1:${key.toString('base64')}`,
     DATABASE_URL: url,
     REDIS_URL: stores.redisUrl,
     FEISHU_BASE_URL: feishuUrl,
@@ -59,7 +53,7 @@ export async function startWorld({ stores, feishuUrl, processes, windows, nodeAr
     BENCH_APPS: JSON.stringify([customApp, storeApp].map(appEntry)),
   }
   const logFile = join(stores.folder, 'service.log')
-  const start = () => startChild('sync/service', { env, logFile, ...(nodeArgs && { nodeArgs }) })
+  const start = () => startChild('sync/service', { env, logFile, nodeArgs: nodeArgs() })
   const services = await Promise.all(Array.from({ length: processes }, start))
   return {
     database,
@@ -95,12 +89,6 @@ function total(all: readonly Usage[]): Usage {
     hintCommands: of('hintCommands'),
     rssMb: of('rssMb'),
   }
-}
-
-async function emptyRedis(url: string): Promise<void> {
-  const redis = new Redis(url)
-  await redis.flushall()
-  redis.disconnect()
 }
 
 function appEntry({ appId, appSecret, appType, encryptKey, verificationToken }: typeof customApp) {

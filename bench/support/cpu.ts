@@ -1,12 +1,17 @@
 import { readdir, readFile } from 'node:fs/promises'
 import type pg from 'pg'
 
-/** The kernel counts in hundredths of a second. */
+/** The kernel counts in hundredths of a second: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
 const tickMs = 10
 
-/** CPU of the server and of all that it started, ended ones included, in ms; Linux only, NaN elsewhere. */
-export async function postgresCpuMs(pool: pg.Pool): Promise<number> {
-  const { rows } = await pool.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+/** CPU of a process until now, in ms; NaN where there is no /proc. */
+export async function cpuMsOf(pid: number): Promise<number> {
+  return tickMs * ((await statOf(pid))?.ticks ?? Number.NaN)
+}
+
+/** CPU of the server that answers and of all that it started, ended ones included, in ms; NaN where there is no /proc. */
+export async function postgresCpuMs(asked: Pick<pg.Pool, 'query'>): Promise<number> {
+  const { rows } = await asked.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
   const server = (await statOf(rows[0]?.pid ?? 0))?.parent
   if (server === undefined) return Number.NaN
   const pids = (await readdir('/proc')).map(Number).filter((pid) => pid > 0)
@@ -16,7 +21,7 @@ export async function postgresCpuMs(pool: pg.Pool): Promise<number> {
   return tickMs * [...own, ...children].reduce((total, ticks) => total + ticks, 0)
 }
 
-/** proc(5); the name, in brackets, may hold anything. `null` for a process that is gone. */
+/** The name, in brackets, may hold anything. `null` for a process that is gone. */
 async function statOf(pid: number) {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null)
   if (text === null) return null
