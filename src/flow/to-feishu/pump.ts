@@ -1,10 +1,11 @@
 import type { RateWindow, Slot } from '../../platform/limiter/limiter.js'
 import type { Bucket } from '../outbox/buckets.js'
-import { type Claim, claimHeads } from '../outbox/claim.js'
+import type { Claim } from '../outbox/claim.js'
 import type { Settlement } from '../outbox/settlement.js'
 import { type AttemptOptions, type Attempts, createAttempts, idsOf } from './attempt.js'
 import { traceAttempts } from './attempt-spans.js'
 import type { EpochOf } from './epochs.js'
+import { Hand } from './hand.js'
 import { hold } from './holds.js'
 import type { Places } from './places.js'
 import { setAside } from './set-aside.js'
@@ -62,33 +63,30 @@ export class Pump {
   readonly #bucket: Bucket
   readonly #options: PumpOptions
   readonly #attempts: Attempts
+  readonly #hand: Hand
   readonly #inFlight = new Set<Promise<void>>()
   readonly #stopped = new AbortController()
   #wakeUp: (() => void) | undefined
   #woken = false
   #claimSize = mostAtOnce
   #restMs = 0
-  #inHand: readonly Claim[] = []
-  #inHandSince = 0
-  /** The epoch was read after what is in hand was claimed. */
-  #sawEpoch = false
-  /** The last claim found all that was due; a hint, or what was not settled for good, says that there is more. */
-  #drained = false
-  #tidings = 0
 
   constructor(bucket: Bucket, options: PumpOptions) {
     this.#bucket = bucket
     const settle = async (settlement: Settlement) => {
       await options.settle(settlement)
-      if (settlement.to === 'pending') this.#thereIsMore()
+      if (settlement.to === 'pending') this.#hand.thereIsMore()
     }
     this.#options = { ...options, settle }
     this.#attempts = traceAttempts(bucket, createAttempts(bucket, this.#options))
+    const { database, timeoutMs, claimSlackMs, epochOf } = options
+    const claimMs = timeoutMs + claimSlackMs
+    this.#hand = new Hand(bucket, { sql: database.pool, claimMs, ...(epochOf && { epochOf }) })
   }
 
   /** Something in the bucket is due. */
   wake(): void {
-    this.#thereIsMore()
+    this.#hand.thereIsMore()
     this.#goOn()
   }
 
@@ -104,20 +102,15 @@ export class Pump {
       await this.#askForToken()
       while (!this.#stopped.signal.aborted && this.#restMs === 0) {
         this.#woken = false
-        const pauseMs = this.#drained && this.#inHand.length === 0 ? null : await this.#turn()
+        const pauseMs = this.#hand.drained && this.#hand.held.length === 0 ? null : await this.#turn()
         if (pauseMs === null && this.#inFlight.size === 0 && !this.#woken) break
         await this.#pause(pauseMs)
       }
     } finally {
-      await this.#handBack(this.#inHand, this.#restMs)
+      await this.#handBack(this.#hand.held, this.#restMs)
       await Promise.all(this.#inFlight)
     }
     return { notBeforeMs: this.#restMs }
-  }
-
-  #thereIsMore(): void {
-    this.#tidings += 1
-    this.#drained = false
   }
 
   #goOn(): void {
@@ -130,7 +123,7 @@ export class Pump {
    * before claims and slots, as neither keeps well.
    */
   async #turn(): Promise<number | null> {
-    const room = this.#inHand.length || Math.min(this.#claimSize, this.#mostInFlight() - this.#inFlight.size)
+    const room = this.#hand.held.length || Math.min(this.#claimSize, this.#mostInFlight() - this.#inFlight.size)
     if (room <= 0) return null
     const { places } = this.#options
     let unused = await places.take(room)
@@ -147,7 +140,7 @@ export class Pump {
 
   /** `occupy` takes one of the places, and answers what gives it back. */
   async #send(most: number, occupy: () => () => void): Promise<number | null> {
-    const claimed = await this.#claim(most)
+    const claimed = await this.#hand.take(most)
     const wanted = await setAside(claimed, this.#bucket, this.#attempts, this.#options.settle)
     if (wanted.length === 0) return claimed.length === 0 ? null : 0
     const prepared = await this.#prepare(wanted)
@@ -161,7 +154,7 @@ export class Pump {
     this.#options.onSlots?.(this.#bucket.api, slots.length, left.length)
     if (left.length > 0) return this.#wait(left, slots.length, retryInMs)
     this.#claimSize = mostAtOnce
-    if (this.#drained) return null
+    if (this.#hand.drained) return null
     // The window is full now: what would be claimed for it would only go back.
     return Math.max(0, retryInMs - leadMs)
   }
@@ -171,8 +164,8 @@ export class Pump {
     const now = performance.now()
     const waitMs =
       granted === 0 ? retryInMs + clusterMs : Math.max(retryInMs, granted < fewSlots ? gatherFewMs : gatherMs)
-    if (now + waitMs < this.#inHandSince + inHandMs) {
-      this.#inHand = left
+    if (now + waitMs < this.#hand.since + inHandMs) {
+      this.#hand.keep(left)
       return waitMs
     }
     const long = waitMs > inHandMs
@@ -180,20 +173,6 @@ export class Pump {
     const restMs = long ? waitMs - leadMs : waitMs
     await this.#handBack(left, Math.max(0, restMs - leadMs))
     return Math.max(1, now + restMs - performance.now())
-  }
-
-  /** Those in hand, or heads that are due. */
-  async #claim(most: number): Promise<readonly Claim[]> {
-    const inHand = this.#inHand
-    this.#inHand = []
-    if (inHand.length > 0) return inHand
-    this.#inHandSince = performance.now()
-    this.#sawEpoch = false
-    const { database, timeoutMs, claimSlackMs } = this.#options
-    const tidings = this.#tidings
-    const claimed = await claimHeads(database.pool, this.#bucket.id, most, timeoutMs + claimSlackMs)
-    this.#drained = claimed.length < most && tidings === this.#tidings
-    return claimed
   }
 
   /** A token and slots; when either cannot be had, nothing of it was an attempt and the bucket rests. */
@@ -218,17 +197,10 @@ export class Pump {
 
   /** What another process sends from now is left to it. */
   async #mayTake(claims: readonly Claim[]): Promise<boolean> {
-    const { epochOf } = this.#options
-    if (epochOf === undefined || this.#sawEpoch) return true
-    const epoch = await epochOf(this.#bucket.id)
-    if (epoch === null) {
-      this.stop()
-      await this.#handBack(claims, 0)
-      return false
-    }
-    this.#bucket.epoch = epoch
-    this.#sawEpoch = true
-    return true
+    if (await this.#hand.isOurs()) return true
+    this.stop()
+    await this.#handBack(claims, 0)
+    return false
   }
 
   /** The first token of a tenant takes several trips, and no call should wait for its place meanwhile. */
