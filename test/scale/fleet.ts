@@ -39,11 +39,14 @@ interface FleetOptions {
   vendorOffers?: Parameters<typeof startSandboxes>[0]['vendorOffers']
 }
 
+/** What a busy machine needs, on both sides: no test of this folder is about calls or pushes that time out. */
+const patienceMs = 10_000
+
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const folder = await mkdtemp(join(tmpdir(), 'bgc-scale-'))
   const redis = await startRedis()
   const { switches = {}, vendorOffers = { batch: true, changes: false }, windows } = options
-  const { feishu, vendor } = await startSandboxes({ switches, vendorOffers }, windows)
+  const { feishu, vendor } = await startSandboxes({ switches, vendorOffers }, windows, { ackTimeoutMs: patienceMs })
   const databaseUrl = freshSchema(inject('databaseUrl'))
   const reader = new pg.Pool({ ...readTarget(databaseUrl).connection, max: 2 })
   await writeFile(join(folder, 'apps.json'), JSON.stringify(apps.map(appEntry)))
@@ -52,9 +55,8 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     PORT: '0',
     DATABASE_URL: databaseUrl,
     FEISHU_APPS_FILE: join(folder, 'apps.json'),
-    // What a busy machine needs: no test of this folder is about calls that time out.
-    FEISHU_TIMEOUT_MS: '10000',
-    VENDOR_TIMEOUT_MS: '10000',
+    FEISHU_TIMEOUT_MS: String(patienceMs),
+    VENDOR_TIMEOUT_MS: String(patienceMs),
     ...options.env,
   }
   const launched: ServiceProcess[] = []

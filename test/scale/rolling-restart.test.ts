@@ -18,7 +18,7 @@ const terms = { everyMs: 100, failures: 3, learnsAfterMs: 200 }
 /** The usual one, which `startProcess` takes away. */
 const env = { BGC_DRAIN_MS: '5000' }
 
-test('while each process in turn is told to stop and another starts, every event is answered 200 and every question to /v1', async () => {
+test('while each process in turn is told to stop and another starts, every event is answered 200 when it first comes, and so is every question to /v1', async () => {
   const fleet = await startFleet({ windows: [{ limit: 50, windowMs: 1000 }], env })
   cleanups.push(() => fleet.stop())
   const balancer = await Balancer.start(terms)
@@ -26,6 +26,7 @@ test('while each process in turn is told to stop and another starts, every event
   const members = await Promise.all(['receiver', 'receiver', 'poller,sync'].map((roles) => fleet.start(roles)))
   await Promise.all(members.filter(isReceiver).map(({ url }) => balancer.add(url)))
   const load = startLoad(fleet, balancer.url)
+  cleanups.push(() => load.stop())
   for (const member of members) {
     const before = load.seen()
     const replaced = replace(fleet, member.roles, balancer)
@@ -40,11 +41,10 @@ test('while each process in turn is told to stop and another starts, every event
   // A process that leaves says so to those who still come to it.
   answers.delete('/readyz 503')
   expect([...answers].toSorted()).toEqual(['/readyz 200', '/v1/orders?limit=1 200'])
-  const attempts = fleet.feishu.events().flatMap((event) => event.attempts)
-  // Three seconds without an answer are a machine that is short of time: what a stop breaks is among the mishaps.
-  const answered = attempts.filter(({ outcome }) => outcome !== 'timeout')
-  expect(answered.filter(({ httpStatus }) => httpStatus !== 200)).toEqual([])
-  expect(answered.length).toBeGreaterThan(60)
+  // Once each: Feishu had nothing to send again.
+  const pushes = fleet.feishu.events().map(({ attempts }) => attempts.map((each) => each.httpStatus ?? each.outcome))
+  expect(pushes.filter((answers) => answers.join() !== '200')).toEqual([])
+  expect(pushes.length).toBeGreaterThan(60)
   await eventually(() => fleet.feishu.orders().filter(({ status }) => status === 'completed').length).toBe(checks)
   expect(fleet.feishu.checkPromises()).toEqual([])
 }, 180_000)

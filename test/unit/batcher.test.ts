@@ -1,6 +1,17 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createBatcher } from '../../src/platform/batcher.js'
+import { type Batcher, createBatcher } from '../../src/platform/batcher.js'
+
+/** One item for each pause, numbered; at 0 the next one comes a moment later. Settles when all were handed over. */
+async function addAll(batcher: Batcher<number>, pauses: readonly number[]): Promise<void> {
+  const added: Array<Promise<void>> = []
+  for (const [index, pause] of pauses.entries()) {
+    added.push(batcher.add(index))
+    if (pause === 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+  await Promise.all(added)
+  await batcher.idle()
+}
 
 test('hands over what came together, in order, never two batches at once, none larger than allowed', async () => {
   await fc.assert(
@@ -14,13 +25,7 @@ test('hands over what came together, in order, never two batches at once, none l
         handed.push(batch)
         running -= 1
       })
-      const added: Array<Promise<void>> = []
-      for (const [index, pause] of pauses.entries()) {
-        added.push(batcher.add(index))
-        if (pause === 0) await new Promise((resolve) => setImmediate(resolve))
-      }
-      await Promise.all(added)
-      await batcher.idle()
+      await addAll(batcher, pauses)
       expect(handed.flat()).toEqual(pauses.map((_, index) => index))
       expect(Math.max(0, ...handed.map((batch) => batch.length))).toBeLessThanOrEqual(most)
     }),
@@ -53,13 +58,7 @@ test('with more at once, only full batches go beside another, and each item goes
         running -= 1
       }
       const batcher = createBatcher<number>(most, hand, 0, atOnce)
-      const added: Array<Promise<void>> = []
-      for (const [index, pause] of pauses.entries()) {
-        added.push(batcher.add(index))
-        if (pause === 0) await new Promise((resolve) => setImmediate(resolve))
-      }
-      await Promise.all(added)
-      await batcher.idle()
+      await addAll(batcher, pauses)
       expect(handed.toSorted((a, b) => a - b)).toEqual(pauses.map((_, index) => index))
     }),
     { numRuns: 60 },

@@ -40,6 +40,25 @@ export async function judge(world: World, customers: Customers, lived: readonly 
   ]
 }
 
+/** What is broken already, while a run without faults goes on: nothing that comes can mend it. */
+export async function brokenSoFar(world: World, customers: Customers): Promise<string[]> {
+  const unheard = unheardAt(world, [])
+  const dead = await world.read<{ id: string; what: string }>(
+    `SELECT background_check_id AS id, api || ' is dead: ' || dead_class AS what FROM deliveries WHERE state = 'dead'
+     UNION ALL SELECT background_check_id, 'failed here' FROM orders WHERE state = 'failed'`,
+  )
+  // What crossed a customer's cancel is refused, and superseded when the event of the cancel has come.
+  const canceled = new Set(customers.checks.filter((check) => check.canceledInFeishu).map(({ id }) => id))
+  return [
+    ...askSandbox(world, customers, unheard),
+    ...customers.checks.flatMap((check) => [
+      ...(world.vendor.orderCount(check.id) > 1 ? checkVendor(world, check) : []),
+      ...checkRepeats(world, check, unheard),
+    ]),
+    ...dead.filter(({ id }) => !canceled.has(id)).map(({ id, what }) => `${id}: ${what}`),
+  ]
+}
+
 /** A fault that comes while another lasts may be hidden by it: what does not run feels no network. */
 function isUnfelt(fault: LivedFault, lived: readonly LivedFault[]): boolean {
   const hidden = lived.some((other) => other !== fault && other.from < fault.to && other.to > fault.from)

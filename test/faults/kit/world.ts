@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type pg from 'pg'
 import {
+  type FeishuOptions,
   type RateLimit,
   type SandboxFeishu,
   type SandboxVendor,
@@ -96,8 +97,10 @@ async function build(plan: RunPlan, stops: Array<() => Promise<unknown>>): Promi
 export async function startSandboxes(
   { switches, vendorOffers }: Pick<RunPlan, 'switches' | 'vendorOffers'>,
   rateLimits: readonly RateLimit[],
+  more: Pick<FeishuOptions, 'ackTimeoutMs'> = {},
 ) {
   const feishu = await startSandboxFeishu({
+    ...more,
     apps,
     tenants: customers.map(({ appId, tenantKey }) => ({ tenantKey, appIds: [appId] })),
     switches,
