@@ -73,8 +73,9 @@ export async function isSound(page: Page, name: string): Promise<void> {
   ).toEqual([])
 }
 
-/** Kept to be looked at, in a folder that git ignores. */
+/** With `CONSOLE_PHOTOS` set: kept to be looked at, in a folder that git ignores. */
 async function photograph(page: Page, name: string): Promise<void> {
+  if (process.env['CONSOLE_PHOTOS'] === undefined) return
   const folder = join('artifacts', 'console')
   await mkdir(folder, { recursive: true })
   await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true })

@@ -167,13 +167,16 @@ describe('bgc doctor', () => {
     const env = { ...environmentOf(await layCliGround()), REDIS_URL: redis.url }
     const client = new Redis(redis.url)
     await client.config('SET', 'maxmemory-policy', 'allkeys-lru')
-    expect(await complaints(env)).toEqual({ Redis: expect.stringMatching(/^wrong: maxmemory-policy is allkeys-lru/) })
+    // A Redis that is gone is waited for, so both are looked at together.
+    const [careless, gone] = await Promise.all([
+      complaints(env),
+      complaints({ ...env, REDIS_URL: 'redis://:hunter2@127.0.0.1:1' }),
+    ])
+    expect(careless).toEqual({ Redis: expect.stringMatching(/^wrong: maxmemory-policy is allkeys-lru/) })
+    expect(gone).toEqual({ Redis: expect.stringMatching(/^wrong: it does not answer((?!hunter2).)*$/) })
     await client.config('SET', 'maxmemory-policy', 'noeviction')
     expect(await complaints(env)).toEqual({})
     client.disconnect()
-    expect(await complaints({ ...env, REDIS_URL: 'redis://:hunter2@127.0.0.1:1' })).toEqual({
-      Redis: expect.stringMatching(/^wrong: it does not answer((?!hunter2).)*$/),
-    })
   })
 
   it('finds a clock that is off', async () => {
@@ -264,7 +267,7 @@ describe('bgc doctor', () => {
     expect(JSON.stringify(found.get('Feishu scopes'))).toContain(
       'parked: cli_custom0001, tk_custom: the app is not installed',
     )
-    expect(JSON.stringify(found.get('work'))).toContain('1 events failed')
+    expect(JSON.stringify(found.get('work'))).toContain('failed events: 1')
     expect(JSON.stringify(found.get('work'))).toContain('1 polls are late')
   })
 })

@@ -11,7 +11,7 @@ import { type OwnRedis, startOwnRedis } from './kit/redis.js'
 import { appEntry, environmentOf, startSandboxes } from './kit/world.js'
 
 const windows = [
-  { limit: 4, windowMs: 1000 },
+  { limit: 8, windowMs: 1000 },
   { limit: 500, windowMs: 60_000 },
 ]
 

@@ -20,7 +20,7 @@ const all = namedSteps(await limiterScripts())
 /** The long form dies before and after each step, the short one before or after. */
 const steps = isLongForm() ? all : dealt(all, someSeed())
 /** At these a process of its own is killed: one takes a second to start. At the others one inside of the test loses all its ways. */
-const killed = isLongForm() ? all : handful(steps, someSeed(), 6)
+const killed = isLongForm() ? all : handful(steps, someSeed(), 3)
 
 let feishu: SandboxFeishu
 let vendor: SandboxVendor

@@ -1,23 +1,27 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, expect, inject, it } from 'vitest'
+import { describe, expect, inject, it, type TestContext } from 'vitest'
+import { until } from '../../src/sandbox/index.js'
 import { freePort } from '../support/free-port.js'
 import { freshSchema } from '../support/postgres.js'
 import { startRedis } from '../support/redis.js'
 import { everyLife, expectExactCalls, type LivedOrder, live, orderChecks, type Scene, untilEnded } from './lives.js'
-import { killAll, type ServiceProcess, startProcess } from './processes.js'
-import { appsFile, callApi, environment, eventually, introduce, startSandboxes } from './world.js'
+import { type ServiceProcess, startProcess } from './processes.js'
+import { appsFile, callApi, environment, introduce, startSandboxes } from './world.js'
 
-const cleanups: Array<() => Promise<unknown>> = []
-
-afterEach(async () => {
-  await killAll()
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
-})
+/** What a test leaves behind goes in reverse. */
+function tidier({ onTestFinished }: TestContext) {
+  const cleanups: Array<() => Promise<unknown>> = []
+  onTestFinished(async () => {
+    for (const cleanup of cleanups.toReversed()) await cleanup()
+  })
+  return cleanups
+}
 
 /** Both sandboxes, and the environment of a service at a port that stays the same over its lives. */
-async function startScene() {
+async function startScene(context: TestContext) {
+  const cleanups = tidier(context)
   const folder = await mkdtemp(join(tmpdir(), 'bgc-story-'))
   cleanups.push(() => rm(folder, { recursive: true, force: true }))
   const { feishu, vendor } = await startSandboxes({
@@ -33,12 +37,16 @@ async function startScene() {
   await writeFile(join(folder, 'apps.json'), appsFile)
   const env = { ...environment(feishu, vendor), PORT: String(port), FEISHU_APPS_FILE: join(folder, 'apps.json') }
   const scene: Scene = { feishu, vendor, api: (method, path, body) => callApi(url, method, path, body) }
-  return { scene, env, folder, begin: () => introduce(feishu, url) }
+  const start = (more: Record<string, string>) => {
+    const service = startProcess({ ...env, ...more })
+    cleanups.push(() => service.kill())
+    return service
+  }
+  return { scene, cleanups, start, folder, begin: () => introduce(feishu, url) }
 }
 
 const lives = [...everyLife, ...everyLife]
 
-/** Lets all checks live, and kills the service whenever `steps` more calls have reached Feishu. */
 /** When nothing of a process that was killed comes any more: what it wrote last is taken after its end. */
 async function kill(service: ServiceProcess | undefined): Promise<number> {
   await service?.kill()
@@ -46,6 +54,7 @@ async function kill(service: ServiceProcess | undefined): Promise<number> {
   return Date.now()
 }
 
+/** Lets all checks live, and kills the service whenever a few more calls have reached Feishu. */
 async function liveThrough(
   scene: Scene,
   orders: readonly LivedOrder[],
@@ -54,8 +63,9 @@ async function liveThrough(
   const living = Promise.all(orders.map((order) => live(scene, order)))
   const killedAt: number[] = []
   for (const end of kills) {
-    const before = scene.feishu.calls({ applied: true }).length
-    await eventually(() => scene.feishu.calls({ applied: true }).length).toBeGreaterThan(before + 3)
+    const applied = () => scene.feishu.calls({ applied: true }).length
+    const before = applied()
+    await until('four more calls', () => applied() > before + 3, { timeoutMs: 20_000 })
     killedAt.push(await end())
   }
   await living
@@ -63,52 +73,55 @@ async function liveThrough(
   return killedAt
 }
 
-it('goes on after kill -9 with its own PostgreSQL: the next start adopts it, and nothing is lost or doubled', async () => {
-  const { scene, env, folder, begin } = await startScene()
-  const own = { ...env, BGC_DATA_DIR: join(folder, 'data') }
-  let service: ServiceProcess = startProcess(own)
-  await service.started
-  begin()
-  const orders = await orderChecks(scene, lives, 2)
-  const restart = async () => {
-    const at = await kill(service)
-    service = startProcess(own)
+// Each waits for claims to run out, or for PostgreSQL: at once they wait no longer than one of them.
+describe.concurrent('a service with its store', () => {
+  it('goes on after kill -9 with its own PostgreSQL: the next start adopts it, and nothing is lost or doubled', async (context) => {
+    const { scene, start, folder, begin } = await startScene(context)
+    const own = { BGC_DATA_DIR: join(folder, 'data') }
+    let service: ServiceProcess = start(own)
     await service.started
-    return at
-  }
-  const crashedAt = await liveThrough(scene, orders, [restart, restart])
-  expectExactCalls(scene, orders)
-  expect(scene.feishu.checkPromises({ crashedAt })).toEqual([])
-  expect(await service.stop()).toBe(0)
-}, 150_000)
+    begin()
+    const orders = await orderChecks(scene, lives, 2)
+    const restart = async () => {
+      const at = await kill(service)
+      service = start(own)
+      await service.started
+      return at
+    }
+    const crashedAt = await liveThrough(scene, orders, [restart, restart])
+    expectExactCalls(scene, orders)
+    expect(scene.feishu.checkPromises({ crashedAt })).toEqual([])
+    expect(await service.stop()).toBe(0)
+  }, 150_000)
 
-it('goes on without one of its processes: the others take over what it had claimed', async () => {
-  const { scene, env, begin } = await startScene()
-  const redis = await startRedis()
-  cleanups.push(() => redis.stop())
-  const shared = { ...env, DATABASE_URL: freshSchema(inject('databaseUrl')), REDIS_URL: redis.url }
-  const receiver = startProcess({ ...shared, BGC_ROLES: 'receiver' })
-  const workers = [0, 1].map(() => startProcess({ ...shared, PORT: '0', BGC_ROLES: 'poller,sync' }))
-  await Promise.all([receiver, ...workers].map(({ started }) => started))
-  begin()
-  const orders = await orderChecks(scene, lives, 2)
-  const crashedAt = await liveThrough(scene, orders, [() => kill(workers[0])])
-  expectExactCalls(scene, orders)
-  expect(scene.feishu.checkPromises({ crashedAt })).toEqual([])
-  expect(await workers[1]?.stop()).toBe(0)
-  expect(await receiver.stop()).toBe(0)
-}, 150_000)
+  it('goes on without one of its processes: the others take over what it had claimed', async (context) => {
+    const { scene, cleanups, start, begin } = await startScene(context)
+    const redis = await startRedis()
+    cleanups.push(() => redis.stop())
+    const shared = { DATABASE_URL: freshSchema(inject('databaseUrl')), REDIS_URL: redis.url }
+    const receiver = start({ ...shared, BGC_ROLES: 'receiver' })
+    const workers = [0, 1].map(() => start({ ...shared, PORT: '0', BGC_ROLES: 'poller,sync' }))
+    await Promise.all([receiver, ...workers].map(({ started }) => started))
+    begin()
+    const orders = await orderChecks(scene, lives, 2)
+    const crashedAt = await liveThrough(scene, orders, [() => kill(workers[0])])
+    expectExactCalls(scene, orders)
+    expect(scene.feishu.checkPromises({ crashedAt })).toEqual([])
+    expect(await workers[1]?.stop()).toBe(0)
+    expect(await receiver.stop()).toBe(0)
+  }, 150_000)
 
-it('refuses a second process on the same data folder, and on the same database without Redis', async () => {
-  const { env, folder } = await startScene()
-  const own = { ...env, BGC_DATA_DIR: join(folder, 'data') }
-  const first = startProcess(own)
-  await first.started
-  const second = startProcess({ ...own, PORT: '0' })
-  expect((await second.exited).code).not.toBe(0)
-  expect(second.lines.join('\n')).toContain(String(first.lines.map(pidOf).find((pid) => pid !== undefined)))
-  expect(await first.stop()).toBe(0)
-}, 60_000)
+  it('refuses a second process on the same data folder, and on the same database without Redis', async (context) => {
+    const { start, folder } = await startScene(context)
+    const own = { BGC_DATA_DIR: join(folder, 'data') }
+    const first = start(own)
+    await first.started
+    const second = start({ ...own, PORT: '0' })
+    expect((await second.exited).code).not.toBe(0)
+    expect(second.lines.join('\n')).toContain(String(first.lines.map(pidOf).find((pid) => pid !== undefined)))
+    expect(await first.stop()).toBe(0)
+  }, 60_000)
+})
 
 function pidOf(line: string): number | undefined {
   return line.startsWith('{') ? (JSON.parse(line) as { pid?: number }).pid : undefined

@@ -26,7 +26,7 @@ afterAll(async () => {
 })
 
 /** Worlds of 30 to 90 lanes each; `LANES_RUNS` lets it run long, `LANES_SEED` lives through one world again. */
-const { LANES_RUNS = '20', LANES_SEED } = process.env
+const { LANES_RUNS = '12', LANES_SEED } = process.env
 const worlds = Number(LANES_RUNS)
 const longestMs = 60_000 + worlds * 15_000
 

@@ -76,7 +76,8 @@ export const scopesCheck: Check = {
       [ground.config.feishu.apps.map((app) => app.appId)],
     )
     const parked = await checkHolds(ground)
-    if (rows.length === 0 && parked.length === 0) return skipped('no tenant is known yet; they are learned from events')
+    if (rows.length === 0 && parked.length === 0)
+      return skipped('no tenant’s orders were asked for yet: the first sweep tells, or `POST /v1/sweeps/run`')
     return [...rows.flatMap(judgeTenant), ...parked]
   },
 }

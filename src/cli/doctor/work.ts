@@ -34,7 +34,7 @@ export const workCheck: Check = {
 }
 
 function judge(stuck: Stuck): Found[] {
-  const waiting = (count: number, what: string, remedy: string) => (count > 0 ? doubt(`${count} ${what}`, remedy) : [])
+  const waiting = (count: number, what: string, remedy: string) => (count > 0 ? doubt(`${what}: ${count}`, remedy) : [])
   const idle = (count: number, what: string, role: 'poller' | 'sync' = 'poller') =>
     count > 0
       ? wrong(`${count} ${what} for ten minutes and more`, `check that a process with the role ${role} runs`)
@@ -42,15 +42,11 @@ function judge(stuck: Stuck): Found[] {
   return [
     ...waiting(
       stuck.events_failed,
-      'events failed',
+      'failed events',
       '`bgc events ls --state failed`, mend the cause, `bgc events retry`',
     ),
-    ...waiting(
-      stuck.dead,
-      'deliveries are dead',
-      '`bgc deliveries ls --state dead`; docs/feishu.md tells what codes mean',
-    ),
-    ...waiting(stuck.orders_failed, 'orders failed', '`bgc orders ls --state failed`, then `bgc orders retry`'),
+    ...waiting(stuck.dead, 'dead deliveries', '`bgc deliveries ls --state dead`; docs/feishu.md tells what codes mean'),
+    ...waiting(stuck.orders_failed, 'failed orders', '`bgc orders ls --state failed`, then `bgc orders retry`'),
     ...idle(stuck.events_late, 'events wait'),
     ...idle(stuck.polls_late, 'polls are late'),
     ...idle(stuck.tasks_late, 'calls to the vendor wait'),

@@ -21,10 +21,15 @@ export interface Step {
 
 type Looks = Step['isIt']
 
+/** Of a prepared statement only the name goes out, but for the first time on a connection. */
 const contains =
   (...words: string[]): Looks =>
   (text) =>
     words.every((word) => text.includes(word))
+const either =
+  (...words: string[]): Looks =>
+  (text) =>
+    words.some((word) => text.includes(word))
 /** The COMMIT of the transaction in which this was said. */
 const commitOf =
   (...words: string[]): Looks =>
@@ -61,27 +66,28 @@ function receiverSteps(): Steps {
 function pollerSteps(): Steps {
   return [
     ...both('the event is claimed', 'postgres', contains('UPDATE events AS claimed')),
-    ...both('its effect makes the order', 'postgres', contains('INSERT INTO orders')),
-    ...both('its effect puts the task', 'postgres', contains('INSERT INTO vendor_tasks')),
-    ...both('the event is settled', 'postgres', contains('UPDATE events SET state')),
-    ...both('the effect is committed', 'postgres', commitOf('INSERT INTO orders', 'UPDATE events SET state')),
+    ...both('its effect makes the order', 'postgres', contains('receive-order')),
+    ...both('its effect puts the task', 'postgres', contains('want-placing')),
+    ...both('the event is settled', 'postgres', contains('settle-event')),
+    ...both('the effect is committed', 'postgres', commitOf('receive-order', 'settle-event')),
     ...both('the task is claimed', 'postgres', contains('UPDATE vendor_tasks AS claimed')),
     ...both('the order is placed at the vendor', 'vendor', contains('POST /orders')),
-    ...both('the placing is settled', 'postgres', contains('UPDATE orders SET vendor_order_id')),
+    ...both('the placing is settled', 'postgres', contains('settle-placed')),
     ...both('the task is done', 'postgres', contains('DELETE FROM vendor_tasks')),
-    ...both('the placing is committed', 'postgres', commitOf('UPDATE orders SET vendor_order_id')),
+    ...both('the placing is committed', 'postgres', commitOf('settle-placed')),
     ...both('the poll is claimed', 'postgres', contains('UPDATE poll_schedule AS claimed')),
     ...both('the vendor is asked', 'vendor', contains('GET /orders')),
-    ...both('deliveries are put', 'postgres', contains('INSERT INTO deliveries')),
-    ...both('deliveries are committed', 'postgres', commitOf('INSERT INTO deliveries')),
+    ...both('deliveries are put', 'postgres', contains('put-deliveries')),
+    ...both('deliveries are committed', 'postgres', commitOf('put-deliveries')),
     ...both('the hint that a bucket is due', 'redis', contains('{bgc}:pump', '"key"')),
   ]
 }
 
 function syncSteps({ take, rebuild, giveBack }: Scripts): Steps {
   return [
-    ...both('the bucket is leased', 'postgres', contains('UPDATE buckets b SET lease_owner')),
+    ...both('the bucket is leased', 'postgres', either('UPDATE buckets b SET lease_owner', 'lease-bucket')),
     ...both('heads are claimed', 'postgres', contains('claim-heads')),
+    ...both('the window’s epoch is read', 'postgres', contains('read-epochs')),
     ...both('the token is asked for', 'feishu', contains('POST /open-apis/auth/'), 'tokens lost'),
     ...both('the token is kept', 'postgres', contains('INSERT INTO feishu_tokens', 'expires_at'), 'tokens lost'),
     ...both('a slot is taken', 'redis', contains('evalsha', take)),
@@ -94,7 +100,7 @@ function syncSteps({ take, rebuild, giveBack }: Scripts): Steps {
     ...both('the result is sent', 'feishu', contains('/update_result')),
     ...both('the order is completed', 'postgres', contains('UPDATE orders o SET state')),
     ...both('its end is committed', 'postgres', commitOf('settle-deliveries', 'UPDATE orders o SET state')),
-    ...both('the bucket is released', 'postgres', contains('UPDATE buckets SET lease_owner = NULL')),
+    ...both('the bucket is released', 'postgres', contains('release-bucket')),
   ]
 }
 

@@ -56,15 +56,15 @@ async function ask(sql: Sql, life: Mortal, args: unknown[]): Promise<pg.QueryRes
 }
 
 /** What a process holds ends by the clock once it is dead; the test has to know what that is. */
-function noteHoldings(life: Mortal, [statement, values]: unknown[], result: pg.QueryResult): void {
-  const isNamed = typeof statement === 'object' && statement !== null && 'name' in statement
-  if (isNamed && statement.name === 'claim-heads') {
+function noteHoldings(life: Mortal, [asked, given]: unknown[], result: pg.QueryResult): void {
+  // As above.
+  const { name, text, values } = typeof asked === 'string' ? { text: asked, values: given } : (asked as pg.QueryConfig)
+  if (name === 'claim-heads') {
     for (const row of result.rows as Array<{ id: string; fence: number }>) {
       life.claims.push({ id: row.id, fence: row.fence })
     }
   }
-  const isLease = typeof statement === 'string' && statement.includes('lease_owner = $1')
-  if (isLease && Array.isArray(values)) life.owner = String(values[0])
+  if (text.includes('lease_owner = $1') && Array.isArray(values)) life.owner = String(values[0])
 }
 
 export function mortalLimiter(limiter: Limiter, life: Mortal): Limiter {
