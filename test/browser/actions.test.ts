@@ -31,7 +31,7 @@ describe.skipIf(browserPath === undefined)('what the console does', () => {
     const page = await ground.open()
     await signIn(page, ground.api, secrets.all, '/console/queues')
     await page.click(`form[action="/console/holds/${id}/release"] button`)
-    await expect.poll(() => page.locator('.notice').textContent()).toBe('Released.')
+    await expect.poll(() => page.locator('.notice').textContent()).toContain('Released; it is parked again')
     expect(await page.locator('tbody tr', { hasText: 'tk_parked' }).count()).toBe(0)
     expect(await query('SELECT released_at IS NOT NULL AS released FROM holds WHERE id = $1', [id])).toEqual([
       { released: true },

@@ -1,7 +1,8 @@
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Sql } from '../../platform/database/database.js'
+import { noMore } from '../outbox/takes-no-more.js'
 import { addToTimeline } from '../timeline.js'
-import { isStage, type KnownDelivery, ownStageId } from './known-delivery.js'
+import { isStage, type KnownDelivery, ownStageId, type SeenDelivery } from './known-delivery.js'
 import { isCancelComing, type OpenedLane, openLane } from './open-lane.js'
 import type { LockedOrder } from './receive.js'
 
@@ -54,9 +55,9 @@ export async function wantAgain(sql: Sql, sealer: Sealer, again: Again): Promise
   return { kind: 'wanted' }
 }
 
-export type LastSaid =
+export type LastSaid<Each extends SeenDelivery = KnownDelivery> =
   /** `stageId`: the vendor's stage, also when it was asked for by the id of a resend. */
-  | { kind: 'found'; last: KnownDelivery; all: KnownDelivery[]; stageId?: string }
+  | { kind: 'found'; last: Each; all: Each[]; stageId?: string }
   | { kind: 'refused'; reason: string }
   | { kind: 'unknown' }
 
@@ -66,27 +67,29 @@ export function lastSaid(
   order: Pick<LockedOrder, 'state'>,
   known: readonly KnownDelivery[],
 ): LastSaid {
-  if (isCancelComing(known)) return refused('the order is being stopped')
   return stageId === null ? lastResult(known) : lastStage(stageId, order, known)
 }
 
-function lastResult(known: readonly KnownDelivery[]): LastSaid {
+/** The result that was sent last, or why none can be sent again: pure. The console offers what this finds. */
+export function lastResult<Each extends SeenDelivery>(known: readonly Each[]): LastSaid<Each> {
+  if (isCancelComing(known)) return beingStopped
   const all = known.filter((each) => each.content.api === 'update_result' && each.state !== 'superseded')
   return lastOf(all, 'no result was sent yet')
 }
 
 function lastStage(stageId: string, order: Pick<LockedOrder, 'state'>, known: readonly KnownDelivery[]): LastSaid {
+  if (isCancelComing(known)) return beingStopped
   const asked = known.find((each) => ownStageId(each) === stageId)
   if (asked === undefined) return { kind: 'unknown' }
   // Nothing follows a result that Feishu has, or may have by the time the stage is sent.
-  if (order.state === 'completed' || known.some(isResultOut)) return refused('no stage can follow the result')
+  if (noMore.includes(order.state) || known.some(isResultOut)) return refused('no stage can follow the result')
   const original = asked.standsFor ?? stageId
   const all = known.filter((each) => isStage(each, original) && each.state !== 'superseded')
   const last = lastOf(all, 'it was not sent yet')
   return last.kind === 'found' ? { ...last, stageId: original } : last
 }
 
-function lastOf(all: KnownDelivery[], none: string): LastSaid {
+function lastOf<Each extends SeenDelivery>(all: Each[], none: string): LastSaid<Each> {
   const last = all.at(-1)
   if (last === undefined) return refused(none)
   if (last.state === 'sending' || (last.state === 'pending' && last.attempted)) return refused('it is being sent')
@@ -97,6 +100,8 @@ function lastOf(all: KnownDelivery[], none: string): LastSaid {
 function isResultOut({ content, attempted, state }: KnownDelivery): boolean {
   return content.api === 'update_result' && attempted && state !== 'superseded' && state !== 'dead'
 }
+
+const beingStopped = refused('the order is being stopped')
 
 function refused(reason: string): { kind: 'refused'; reason: string } {
   return { kind: 'refused', reason }

@@ -4,6 +4,7 @@ import { laneOfOrder, type OrderBody, type ProgressBody } from '../map.js'
 import { closeLane } from '../outbox/lanes.js'
 import { putWaiting } from '../outbox/put.js'
 import { supersedeStopped } from '../outbox/supersede.js'
+import { noMore } from '../outbox/takes-no-more.js'
 import { addToTimeline } from '../timeline.js'
 import { tellVendor } from './cancel.js'
 import type { KnownDelivery } from './known-delivery.js'
@@ -32,7 +33,7 @@ type Open = Extract<OpenedLane, { kind: 'open' }>
  * order is completed and not canceled.
  */
 export async function cancelByOperator(sql: Sql, sealer: Sealer, id: string, words: StopWords): Promise<Stopped> {
-  const opened = await openLane(sql, sealer, id, ['completed', 'canceled'])
+  const opened = await openLane(sql, sealer, id, noMore)
   if (opened.kind !== 'open') return opened
   const { order, lane, known } = opened
   if (isUnderWay(opened)) return { kind: 'waits' }

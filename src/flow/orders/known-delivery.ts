@@ -14,6 +14,13 @@ export interface KnownDelivery {
   standsFor?: string
 }
 
+/** What of a delivery is known without its contents. */
+export interface SeenDelivery {
+  content: { api: string }
+  state: string
+  attempted: boolean
+}
+
 /** Whether it is the stage of the vendor that Feishu knows by this id, or stands for it. */
 export function isStage(delivery: KnownDelivery, stageId: string): boolean {
   return (delivery.standsFor ?? ownStageId(delivery)) === stageId

@@ -3,8 +3,9 @@ import type { Sql } from '../../platform/database/database.js'
 import { laneOfOrder } from '../map.js'
 import { lockLane } from '../outbox/lanes.js'
 import { type OrderLane, readLane } from '../outbox/put.js'
+import { noResult } from '../outbox/takes-no-more.js'
 import { keyOfOrder } from './keys.js'
-import { type KnownDelivery, ownStageId, stageTimeOf } from './known-delivery.js'
+import { type KnownDelivery, ownStageId, type SeenDelivery, stageTimeOf } from './known-delivery.js'
 import { type LockedOrder, lockOrder } from './receive.js'
 import { withResends } from './resends.js'
 
@@ -17,7 +18,7 @@ export async function openLane(
   sql: Sql,
   sealer: Sealer,
   id: string,
-  ends: readonly string[] = ['canceled'],
+  ends: readonly string[] = noResult,
 ): Promise<OpenedLane> {
   // No lane is made for an id that nobody knows.
   const seen = await sql.query('SELECT 1 FROM orders WHERE background_check_id = $1', [id])
@@ -33,7 +34,7 @@ export async function openLane(
 }
 
 /** A cancel is on its way to Feishu, the vendor's or an operator's. */
-export function isCancelComing(known: readonly KnownDelivery[]): boolean {
+export function isCancelComing(known: readonly SeenDelivery[]): boolean {
   return known.some(({ content, state }) => content.api === 'cancel' && (state === 'pending' || state === 'sending'))
 }
 

@@ -7,6 +7,7 @@ import { openOtherBody } from './bodies.js'
 import { type Keepers, keeperOf } from './keepers.js'
 import { lockLane } from './lanes.js'
 import { type LaneDelivery, type OrderLane, putWaiting, readLane } from './put.js'
+import { noMore } from './takes-no-more.js'
 
 /** Whether a dead delivery waits again, or why it cannot. */
 export type Revived = { kind: 'revived'; buckets: number[] } | Refused | { kind: 'unknown' }
@@ -98,8 +99,7 @@ async function lockOrderLane(sql: Sql, sealer: Sealer, backgroundCheckId: string
   if (order?.data_key === undefined || order.data_key === null) {
     return { ...refused('its content was erased'), erased: true }
   }
-  if (order.state === 'canceled' || order.state === 'completed')
-    return refused(`its order is ${order.state}, and Feishu takes nothing more`)
+  if (noMore.includes(order.state)) return refused(`its order is ${order.state}, and Feishu takes nothing more`)
   const key = openDataKey(sealer, backgroundCheckId, order.data_key)
   return { backgroundCheckId, appId: order.app_id, tenantKey: order.tenant_key, key, state }
 }

@@ -30,13 +30,17 @@ export function createConsole(parts: ConsoleParts): RequestHandler {
   /** `of`: the page that a form belongs to, which the address of the form does not name. */
   const visitOf = (request: Request, session: Session, of?: string): Visit => {
     const language = languageOfRequest(request)
-    const path = of ?? request.path
+    const at = of ?? request.path
+    const path = `/console${at === '/' ? '' : at}`
+    const query = new URLSearchParams(of === undefined ? queryOf(request.url) : '')
     return {
       session,
       language,
       t: createTranslate(language),
-      path: `/console${path === '/' ? '' : path}`,
-      query: new URLSearchParams(of === undefined ? queryOf(request.url) : ''),
+      path,
+      query,
+      back: of === undefined && query.size === 0 ? above(path) : path,
+      hasBot: parts.config.alerts !== undefined,
       timeZone: parts.config.timeZone,
       ask: createAsk(parts, { key: session.key, address: addressOf(request), via: 'console' }),
       figures: createFigures(parts),
@@ -96,7 +100,7 @@ function createFigures({ countBacklog, metrics }: ConsoleParts): Visit['figures'
 
 /** What somebody who is signed in is told when a request came to nothing, in a page that leads on. */
 function complain(response: Response, visit: Visit, status: number, name: TextName): void {
-  const shown = renderVisit(visit, visit.t('refused'), complaint(visit.t(name)))
+  const shown = renderVisit(visit, visit.t('refused'), complaint(visit, visit.t(name)))
   response.status(status).type('html').send(shown)
 }
 
@@ -141,6 +145,11 @@ function queryOf(url: string): string {
   return /\?(.*)$/s.exec(url)?.[1] ?? ''
 }
 
+/** The list that a page belongs to; the overview is above all. */
+function above(path: string): string {
+  return path === '/console' ? path : path.slice(0, path.lastIndexOf('/'))
+}
+
 function withoutLast(path: string): string {
   return path.slice(0, Math.max(1, path.lastIndexOf('/')))
 }
@@ -154,7 +163,7 @@ function refuse({ log }: Parts, find: Find, visitOf: VisitOf): ErrorRequestHandl
     if (status === 500) log.error({ event: 'console.failed', err: failure }, 'a page of the console failed')
     const name = status === 500 ? 'failed' : 'unreadable'
     const session = find(request)
-    if (session !== undefined) return complain(response, visitOf(request, session, '/nowhere'), status, name)
+    if (session !== undefined) return complain(response, visitOf(request, session, '/'), status, name)
     askToSignIn(request, response, status, '/console', createTranslate(languageOfRequest(request))(name))
   }
 }

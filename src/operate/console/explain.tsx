@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import type { failure } from '../api/shapes.js'
+import { said } from './said.js'
 import type { Visit } from './visit.js'
 import { flagWords, stateWord, wordsOf } from './words.js'
 
@@ -59,6 +61,8 @@ export function Flags({ visit, names }: { visit: Visit; names: readonly string[]
   )
 }
 
+type Failure = z.output<typeof failure>
+
 const lastError = z.object({
   code: z.number().nullish(),
   http_status: z.number().nullish(),
@@ -67,7 +71,7 @@ const lastError = z.object({
 })
 
 /** How the last attempt ended, on one line: codes and this service's own words for them. */
-export function LastError({ value }: { value: unknown }) {
+export function LastError({ visit, value }: { visit: Visit; value: unknown }) {
   const read = lastError.safeParse(value)
   if (!read.success) return <>–</>
   const { code, http_status: status, log_id: logId, reason } = read.data
@@ -78,7 +82,20 @@ export function LastError({ value }: { value: unknown }) {
   ]
   return (
     <>
-      {reason} <span class="id faint">{codes.join(' · ')}</span>
+      {said(reason ?? '', visit.language)} <span class="id faint">{codes.join(' · ')}</span>
     </>
+  )
+}
+
+/** Why an order, an account or a catalog failed, and what somebody can do: a sentence each. */
+export function Failed({ visit, failure }: { visit: Visit; failure: Failure }) {
+  const { t, language } = visit
+  const message = said(failure.message, language)
+  const action = said(failure.action, language)
+  return (
+    <p class="complaint">
+      <strong>{t('classSays', { name: namedIn(visit)(failure.class) })}</strong>
+      {t('failureSays', { message, action })}
+    </p>
   )
 }

@@ -3,6 +3,7 @@ export const figureTexts = {
   eventsWaiting: { zh: '待处理事件', en: 'Events waiting' },
   eventsFailed: { zh: '失败事件', en: 'Events failed' },
   oldestWaiting: { zh: '最久的待推送', en: 'Oldest waiting delivery' },
+  failedOrders: { zh: '失败订单', en: 'Failed orders' },
   deadDeliveries: { zh: '失败推送', en: 'Dead deliveries' },
   pollsLate: { zh: '查询滞后', en: 'Polls late by' },
   breaker: { zh: '供应商熔断器', en: 'Vendor breaker' },

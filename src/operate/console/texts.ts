@@ -23,6 +23,8 @@ export const texts = {
   notKnown: { zh: '没有这个编号', en: 'Nothing has this id' },
   filter: { zh: '筛选', en: 'Filter' },
   any: { zh: '全部', en: 'Any' },
+  failureSays: { zh: '{message}。{action}。', en: '{message}. Next: {action}.' },
+  classSays: { zh: '{name}：', en: '{name}: ' },
   back: { zh: '返回', en: 'Back' },
   refused: { zh: '未能完成', en: 'Refused' },
   yes: { zh: '是', en: 'yes' },
@@ -124,6 +126,11 @@ export const texts = {
   // deliveries
   deliveryTitle: { zh: '推送 {id}', en: 'Delivery {id}' },
   sendAgain: { zh: '重新推送', en: 'Send again' },
+  takesNoMore: {
+    zh: '所属订单的状态为{state}，飞书不再接收，无法重新推送。',
+    en: 'It cannot be sent again: its order is {state}, and Feishu takes nothing more.',
+  },
+  nothingLeft: { zh: '内容已清除，无法重新推送。', en: 'Its content was erased: nothing of it is left to send.' },
   reveal: { zh: '显示内容（记入审计）', en: 'Show the contents (audited)' },
   retryMany: { zh: '批量重新推送', en: 'Send many again' },
   retryManyHelp: {
@@ -171,7 +178,10 @@ export const texts = {
   doneErase: { zh: '个人信息已清除。', en: 'The personal data is erased.' },
   doneRetryDelivery: { zh: '已重新排队。', en: 'It waits to be sent again.' },
   doneRetryEvent: { zh: '已重新排队处理。', en: 'It waits to be processed again.' },
-  doneRelease: { zh: '已恢复。', en: 'Released.' },
+  doneRelease: {
+    zh: '已恢复；如原因仍在，将再次暂停。',
+    en: 'Released; it is parked again if the cause still stands.',
+  },
   doneDismiss: { zh: '已忽略。', en: 'Dismissed.' },
   doneBind: { zh: '正在询问供应商。', en: 'The vendor is being asked.' },
   doneCatalog: { zh: '套餐与字段正在推送。', en: 'The catalog is being sent.' },

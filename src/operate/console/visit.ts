@@ -11,6 +11,10 @@ export interface Visit {
   /** Of the page, without the query. */
   path: string
   query: URLSearchParams
+  /** Where a refusal leads to: the page that a form belongs to, or what lies above a page that shows nothing. */
+  back: string
+  /** Whether somebody set up the bot that alerts go to. */
+  hasBot: boolean
   timeZone: string
   /** Asks what /v1 asks, with the scopes of the session's key. */
   ask: Ask

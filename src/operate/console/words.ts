@@ -112,6 +112,10 @@ const chinese: Readonly<Record<string, string>> = {
   unreadable: '不可读',
   unknown: '未知',
   refused: '被拒绝',
+  tenant: '租户',
+  app: '应用',
+  method: '接口',
+  restore: '备份恢复',
   closed: '闭合（正常）',
   'half-open': '半开',
 }

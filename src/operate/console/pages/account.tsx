@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { wholeAccount } from '../../api/accounts.js'
 import { allows } from '../../api/ask.js'
-import { State } from '../explain.js'
+import { Failed, State } from '../explain.js'
 import { renderVisit } from '../layout.js'
 import { type Action, go, html, type Page } from '../page.js'
 import { Button, Facts, Id, Json, List, Live, Time } from '../parts.js'
@@ -29,11 +29,7 @@ export const accountPage: Page = {
             <p>
               <State visit={visit} name={body.state} />
             </p>
-            {body.failure !== undefined && (
-              <p class="complaint">
-                <strong>{body.failure.class}</strong>: {body.failure.message} {body.failure.action}
-              </p>
-            )}
+            {body.failure !== undefined && <Failed visit={visit} failure={body.failure} />}
             <Facts
               rows={[
                 [t('accountName'), body.account_name || '–'],
@@ -73,11 +69,7 @@ function Catalog({ visit, id, catalog }: { visit: Visit; id: string; catalog: Wh
       <p>
         <State visit={visit} name={catalog.state} />
       </p>
-      {catalog.failure !== undefined && (
-        <p class="complaint">
-          <strong>{catalog.failure.class}</strong>: {catalog.failure.message} {catalog.failure.action}
-        </p>
-      )}
+      {catalog.failure !== undefined && <Failed visit={visit} failure={catalog.failure} />}
       <h3>{t('difference')}</h3>
       <List
         visit={visit}

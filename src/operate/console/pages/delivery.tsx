@@ -1,11 +1,11 @@
-import { z } from 'zod'
-import { allows } from '../../api/ask.js'
 import { type Delivery, delivery } from '../../api/delivery-shape.js'
 import { LastError, Named, State } from '../explain.js'
 import { renderVisit } from '../layout.js'
 import { type Action, go, html, type Page } from '../page.js'
 import { Button, Facts, Id, Json, Live, Time } from '../parts.js'
+import { said } from '../said.js'
 import type { Visit } from '../visit.js'
+import { DeadAgain, orderOf, StageAgain } from './delivery-again.js'
 import { Notice } from './notice.js'
 import { showProblem } from './problem.js'
 
@@ -13,11 +13,12 @@ export const deliveryPage: Page = {
   path: '/deliveries/:id',
   show: async (visit, { id = '' }) => {
     const found = await visit.ask('deliveries.read', delivery, { params: { id } })
-    return found.kind === 'problem' ? showProblem(visit, found) : html(renderDelivery(visit, found.body, false))
+    return found.kind === 'problem' ? showProblem(visit, found) : html(await renderDelivery(visit, found.body, false))
   },
 }
 
-function renderDelivery(visit: Visit, shown: Delivery, revealed: boolean): string {
+async function renderDelivery(visit: Visit, shown: Delivery, revealed: boolean): Promise<string> {
+  const of = await orderOf(visit, shown)
   const { t, session } = visit
   const at = (action: string) => `/console/deliveries/${shown.id}/${action}`
   const { background_check_id: check, hold } = shown
@@ -34,24 +35,31 @@ function renderDelivery(visit: Visit, shown: Delivery, revealed: boolean): strin
           [t('class'), shown.class === undefined ? '–' : <Named visit={visit} name={shown.class} />],
           [t('attempts'), shown.attempts],
           [t('confirmed'), t(shown.confirmed ? 'yes' : 'no')],
-          [t('lastError'), <LastError value={shown.last_error} />],
+          [t('lastError'), <LastError visit={visit} value={shown.last_error} />],
           [t('created'), <Time visit={visit} at={shown.created_at} />],
           [t('nextAttempt'), <Time visit={visit} at={shown.next_attempt_at} />],
           [t('deliveredAt'), <Time visit={visit} at={shown.delivered_at} />],
-          [t('waitsFor'), hold === undefined ? '–' : `${hold.scope}: ${hold.reason}`],
+          [
+            t('waitsFor'),
+            hold === undefined ? (
+              '–'
+            ) : (
+              <>
+                <Named visit={visit} name={hold.scope} />: {said(hold.reason, visit.language)}
+              </>
+            ),
+          ],
         ]}
       />
       <h2>{t('request')}</h2>
       {revealed && <p class="hint">{t('audited')}</p>}
       <Json value={shown.request} />
       <div class="actions">
-        {shown.state === 'dead' && allows(session.key, 'deliveries.retry') && (
-          <Button visit={visit} action={at('retry')} label={t('sendAgain')} />
-        )}
+        <DeadAgain visit={visit} shown={shown} order={of} />
         {!revealed && session.key.scopes.includes('reveal') && shown.request !== null && (
           <Button visit={visit} action={at('reveal')} label={t('reveal')} look="plain" />
         )}
-        <StageAgain visit={visit} shown={shown} />
+        <StageAgain visit={visit} shown={shown} order={of} />
       </div>
     </>
   )
@@ -71,29 +79,11 @@ function renderDelivery(visit: Visit, shown: Delivery, revealed: boolean): strin
   )
 }
 
-const withStage = z.object({ stage_id: z.string() })
-
-function StageAgain({ visit, shown }: { visit: Visit; shown: Delivery }) {
-  const stage = withStage.safeParse(shown.request)
-  const isSent = shown.state === 'delivered' && shown.api === 'update_progress' && stage.success
-  if (!isSent || !allows(visit.session.key, 'orders.resend_stage')) return null
-  return (
-    <Button
-      visit={visit}
-      action={`/console/orders/${shown.background_check_id}/resend-stage`}
-      fields={{ stage_id: stage.data.stage_id }}
-      label={visit.t('resendStage')}
-      look="plain"
-      confirm={visit.t('sure')}
-    />
-  )
-}
-
 const reveal: Action = {
   path: '/deliveries/:id/reveal',
   run: async (visit, { id = '' }) => {
     const found = await visit.ask('deliveries.read', delivery, { params: { id }, query: { reveal: 'true' } })
-    return found.kind === 'problem' ? showProblem(visit, found) : html(renderDelivery(visit, found.body, true))
+    return found.kind === 'problem' ? showProblem(visit, found) : html(await renderDelivery(visit, found.body, true))
   },
 }
 

@@ -1,5 +1,8 @@
+import type { z } from 'zod'
+import { lastResult } from '../../../flow/orders/again.js'
+import { noMore, noResult } from '../../../flow/outbox/takes-no-more.js'
 import { allows } from '../../api/ask.js'
-import { type Order, order } from '../../api/order-shape.js'
+import { order, type wholeOrder } from '../../api/order-shape.js'
 import { personalData } from '../../api/personal-data.js'
 import { renderVisit } from '../layout.js'
 import { type Action, go, html } from '../page.js'
@@ -7,22 +10,25 @@ import { Button, Json } from '../parts.js'
 import type { Visit } from '../visit.js'
 import { showProblem } from './problem.js'
 
-/** What its key may do with an order in this state. */
-export function Actions({ visit, order: shown }: { visit: Visit; order: Order }) {
+type WholeOrder = z.output<typeof wholeOrder>
+
+/** What its key may do with an order in this state, and the API would take. */
+export function Actions({ visit, order: shown }: { visit: Visit; order: WholeOrder }) {
   const { t, session } = visit
   const id = shown.background_check_id
   const at = (action: string) => `/console/orders/${id}/${action}`
   const open = !['completed', 'canceled', 'failed'].includes(shown.state)
+  const isErased = shown.erased_at !== undefined
   const may = (operation: string) => allows(session.key, operation)
   return (
     <>
       <h2>{t('actions')}</h2>
       <div class="actions">
         {may('orders.poll') && open && <Button visit={visit} action={at('poll')} label={t('pollNow')} />}
-        {may('orders.retry') && shown.state === 'failed' && (
+        {may('orders.retry') && shown.state === 'failed' && !isErased && (
           <Button visit={visit} action={at('retry')} label={t('placeAgain')} confirm={t('sure')} />
         )}
-        {may('orders.resend_result') && (
+        {may('orders.resend_result') && hasResult(shown) && (
           <Button
             visit={visit}
             action={at('resend-result')}
@@ -31,11 +37,11 @@ export function Actions({ visit, order: shown }: { visit: Visit; order: Order })
             confirm={t('sure')}
           />
         )}
-        {may('orders.export') && shown.erased_at === undefined && (
+        {may('orders.export') && !isErased && (
           <Button visit={visit} action={at('personal-data')} label={t('showPersonal')} look="plain" />
         )}
       </div>
-      {may('orders.cancel') && shown.state !== 'canceled' && (
+      {may('orders.cancel') && !noMore.includes(shown.state) && !isErased && (
         <details>
           <summary>{t('stopCheck')}</summary>
           <p class="hint">{t('stopHelp')}</p>
@@ -47,7 +53,7 @@ export function Actions({ visit, order: shown }: { visit: Visit; order: Order })
           </Button>
         </details>
       )}
-      {may('orders.erase') && shown.erased_at === undefined && (
+      {may('orders.erase') && !isErased && (
         <details>
           <summary>{t('erasePersonal')}</summary>
           <p class="hint">{open ? t('eraseOpenHelp') : t('eraseHelp')}</p>
@@ -63,6 +69,17 @@ export function Actions({ visit, order: shown }: { visit: Visit; order: Order })
       )}
     </>
   )
+}
+
+/** A result that can be sent again. Whether one that waits had an attempt changes only why it cannot. */
+function hasResult({ state, erased_at: erasedAt, deliveries }: WholeOrder): boolean {
+  if (noResult.includes(state) || erasedAt !== undefined) return false
+  const seen = deliveries.map((each) => ({
+    content: { api: each.api },
+    state: each.state,
+    attempted: each.attempts > 0,
+  }))
+  return lastResult(seen).kind === 'found'
 }
 
 const simple = (name: string, operation: string): Action => ({

@@ -1,10 +1,11 @@
 import type { z } from 'zod'
 import type { Delivery } from '../../api/delivery-shape.js'
 import { wholeOrder } from '../../api/order-shape.js'
-import { Flags, LastError, Named, State } from '../explain.js'
+import { Failed, Flags, LastError, Named, State } from '../explain.js'
 import { renderVisit } from '../layout.js'
 import { html, type Page } from '../page.js'
 import { Facts, Id, List, Live, Time } from '../parts.js'
+import { said } from '../said.js'
 import type { Visit } from '../visit.js'
 import { Notice } from './notice.js'
 import { Actions } from './order-actions.js'
@@ -52,11 +53,7 @@ function About({ visit, order: shown }: Props) {
   const { failure } = shown
   return (
     <>
-      {failure !== undefined && (
-        <p class="complaint">
-          <strong>{failure.class}</strong>: {failure.message} {failure.action}
-        </p>
-      )}
+      {failure !== undefined && <Failed visit={visit} failure={failure} />}
       {shown.attention.length > 0 && (
         <div class="complaint warn">
           <Flags visit={visit} names={shown.attention} />
@@ -109,7 +106,7 @@ function Deliveries({ visit, order: shown }: Props) {
         { head: t('state'), cell: (row) => <State visit={visit} name={row.state} /> },
         { head: t('class'), cell: (row) => (row.class === undefined ? '–' : <Named visit={visit} name={row.class} />) },
         { head: t('attempts'), cell: (row) => row.attempts, number: true },
-        { head: t('lastError'), cell: (row) => <LastError value={row.last_error} /> },
+        { head: t('lastError'), cell: (row) => <LastError visit={visit} value={row.last_error} /> },
         { head: t('whenNext'), cell: (row) => <Next visit={visit} delivery={row} /> },
       ]}
     />
@@ -127,7 +124,7 @@ function Next({
   return (
     <>
       <Time visit={visit} at={at ?? next} />
-      {hold !== undefined && <span class="faint"> {hold.reason}</span>}
+      {hold !== undefined && <span class="faint"> {said(hold.reason, visit.language)}</span>}
     </>
   )
 }

@@ -60,10 +60,11 @@ interface Tile {
 
 async function readTiles(visit: Visit, limited: number | undefined): Promise<Tile[]> {
   const { t, figures } = visit
-  const [events, failed, oldest, dead, holds, findings, breaker, late, alerts] = await Promise.all([
+  const [events, failed, oldest, orders, dead, holds, findings, breaker, late, alerts] = await Promise.all([
     figures('bgc_events_waiting'),
     figures('bgc_events_failed'),
     figures('bgc_deliveries_oldest_waiting_seconds', 'api'),
+    figures('bgc_orders_open', 'state'),
     figures('bgc_deliveries_dead', 'class'),
     figures('bgc_holds_open', 'scope'),
     figures('bgc_findings_open', 'kind'),
@@ -81,13 +82,18 @@ async function readTiles(visit: Visit, limited: number | undefined): Promise<Til
       label: t('oldestWaiting'),
       value: isCounted ? duration(visit, 1000 * Math.max(0, ...Object.values(oldest))) : '–',
     },
+    {
+      ...count(t('failedOrders'), isCounted ? (orders['failed'] ?? 0) : undefined),
+      href: '/console/orders?state=failed',
+    },
     { ...count(t('deadDeliveries'), total(dead)), href: '/console/deliveries?state=dead' },
     { ...count(t('holds'), total(holds)), href: '/console/queues' },
     { ...count(t('findings'), total(findings)), href: '/console/findings?state=open' },
     { label: t('pollsLate'), value: late[''] === undefined ? '–' : duration(visit, 1000 * late['']) },
     { ...count(t('limitedLastHour'), limited), href: '/console/quotas' },
     { label: t('breaker'), value: breakerState(visit, breaker['']), bad: (breaker[''] ?? 0) > 0 },
-    count(t('alerts'), total(alerts)),
+    // Without a bot nobody judges what an alert would be: nought would be a claim.
+    ...(visit.hasBot ? [count(t('alerts'), total(alerts))] : []),
   ]
 }
 
@@ -112,7 +118,7 @@ function Counts({ visit, rows }: { visit: Visit; rows: ReadonlyArray<[string, nu
   return (
     <dl class="counts">
       {rows.map(([name, value]) => (
-        <div key={name}>
+        <div key={name} class={name === 'failed' ? 'bad' : undefined}>
           <dt>
             <Named visit={visit} name={name} />
           </dt>

@@ -6,13 +6,33 @@ import type { Visit } from '../visit.js'
 /** What was refused, and why, in the words of /v1. */
 export function showProblem(visit: Visit, problem: Problem): Shown {
   const { status } = problems[problem.name]
-  return html(renderVisit(visit, visit.t('refused'), <Complaint problem={problem} />), status)
+  return html(renderVisit(visit, visit.t('refused'), <Refusal visit={visit} problem={problem} />), status)
 }
 
-export function complaint(text: string) {
+export function complaint(visit: Visit, text: string) {
   return (
-    <p class="complaint" role="alert">
-      {text}
+    <>
+      <p class="complaint" role="alert">
+        {text}
+      </p>
+      <Back visit={visit} />
+    </>
+  )
+}
+
+function Refusal({ visit, problem }: { visit: Visit; problem: Problem }) {
+  return (
+    <>
+      <Complaint problem={problem} />
+      <Back visit={visit} />
+    </>
+  )
+}
+
+function Back({ visit }: { visit: Visit }) {
+  return (
+    <p class="back">
+      <a href={visit.back}>{visit.t('back')}</a>
     </p>
   )
 }

@@ -2,10 +2,11 @@ import { allows } from '../../api/ask.js'
 import { type Hold, hold } from '../../api/holds.js'
 import { listOf } from '../../api/lists.js'
 import { type Sweep, sweep, sweepsDue } from '../../api/sweeps.js'
-import { State } from '../explain.js'
+import { Named, State } from '../explain.js'
 import { renderVisit } from '../layout.js'
 import { type Action, go, html, type Page } from '../page.js'
 import { Button, type Column, Id, List, Live, Time } from '../parts.js'
+import { said } from '../said.js'
 import type { Visit } from '../visit.js'
 import { Notice } from './notice.js'
 import { showProblem } from './problem.js'
@@ -54,11 +55,14 @@ function holdColumns(visit: Visit): Array<Column<Hold>> {
   const { t, session } = visit
   const mayRelease = allows(session.key, 'holds.release')
   return [
-    { head: t('scope'), cell: (row) => row.scope },
+    { head: t('scope'), cell: (row) => <Named visit={visit} name={row.scope} /> },
     { head: t('app'), cell: (row) => <Id>{row.app_id || '–'}</Id> },
     { head: t('tenant'), cell: (row) => <Id>{row.tenant_key ?? '–'}</Id> },
     { head: t('call'), cell: (row) => <code>{row.api ?? '–'}</code> },
-    { head: t('reason'), cell: (row) => `${row.reason}${row.code === undefined ? '' : ` (${row.code})`}` },
+    {
+      head: t('reason'),
+      cell: (row) => `${said(row.reason, visit.language)}${row.code === undefined ? '' : ` (${row.code})`}`,
+    },
     { head: t('since'), cell: (row) => <Time visit={visit} at={row.created_at} /> },
     {
       head: t('actions'),
@@ -78,7 +82,7 @@ function sweepColumns(visit: Visit): Array<Column<Sweep>> {
     { head: t('tenant'), cell: (row) => <Id>{row.tenant_key}</Id> },
     { head: t('app'), cell: (row) => <Id>{row.app_id}</Id> },
     { head: t('permission'), cell: (row) => <State visit={visit} name={row.permission} /> },
-    { head: t('reason'), cell: (row) => row.reason ?? row.last_error ?? '–' },
+    { head: t('reason'), cell: (row) => said(row.reason ?? row.last_error ?? '–', visit.language) },
     { head: t('finished'), cell: (row) => <Time visit={visit} at={row.finished_at} /> },
     { head: t('next'), cell: (row) => <Time visit={visit} at={row.due_at} /> },
   ]
