@@ -182,7 +182,7 @@ function section(settings: Settings, runs: readonly Run[]): Section {
       ),
     ],
     notes: [
-      'The clock runs from the commit that makes the rows due, so the hint and the lease are in the figures; the token is known from a call before. The design’s rate is one full batch every `window + latency`. The least possible is one batch less, since the first one waits for nothing; in the quick form the start weighs more against it. Each latency has a Redis, a sandbox and processes of its own; both run at once, and so does (c), as all of them wait for Feishu’s windows nearly all of the time.',
+      'The clock runs from the commit that makes the rows due, so the hint and the lease are in the figures; the token is known from a call before. The design’s rate is one full batch every `window + latency`. The least possible is one batch less, since the first one waits for nothing; in the quick form the start weighs more against it. Each latency has a Redis, a sandbox and processes of its own; both run at once, as they wait for Feishu’s windows nearly all of the time.',
     ],
     gates: [short, long].map(({ limit, windowMs }) => ({
       what: `one tenant: the fullest ${windowMs / 1000} s against its limit`,
