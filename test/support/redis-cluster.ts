@@ -114,7 +114,11 @@ function operate(servers: readonly RedisServer[]): StartedCluster {
       return at(shard?.ports[1] ?? 0)
     },
     untilFailedOver: async (key, from) => {
-      await untilHolds('a failover', async () => (await portsOf(key))[0] !== from.port)
+      // Between the two nobody has the slot.
+      await untilHolds('a failover', async () => {
+        const [port] = await portsOf(key)
+        return port !== undefined && port !== from.port
+      })
       return cluster.primaryOf(key)
     },
     moveSlot: async (key, to, between) => moveSlot(await cluster.primaryOf(key), to, key, alive(), between),
