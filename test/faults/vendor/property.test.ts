@@ -98,7 +98,7 @@ it.each(seeds)(
       return feishu.createOrder({ appId, tenantKey, accountId }).backgroundCheckId
     })
     vendor.useFaults(seededFaults(seed, rates))
-    await expect.poll(() => placed(ids), { timeout: 60_000, interval: 50 }).toBe(ids.length)
+    await expect.poll(() => placed(ids), { timeout: 150_000, interval: 50 }).toBe(ids.length)
     for (let step = 0; step < 120; step += 1) {
       const order = vendor.order(ids[Math.floor(random() * ids.length)] ?? '')
       misbehave(vendor, order, random)
@@ -108,12 +108,12 @@ it.each(seeds)(
     for (const id of ids) behave(vendor, vendor.order(id))
     for (const id of ids) await world.api('POST', `/v1/orders/${id}/poll`)
     const ended = () => ids.filter((id) => /completed|terminated|in_approval/.test(feishu.order(id).status)).length
-    await expect.poll(ended, { timeout: 60_000, interval: 50 }).toBe(ids.length)
+    await expect.poll(ended, { timeout: 120_000, interval: 50 }).toBe(ids.length)
     expect(feishu.checkPromises()).toEqual([])
     expect(ids.map((id) => vendor.orderCount(id))).toEqual(ids.map(() => 1))
     expect((await world.api('GET', '/v1/deliveries?state=dead')).body['items']).toEqual([])
   },
-  150_000,
+  300_000,
 )
 
 /** How many orders are at the vendor. Pauses double, and would take most of the time: what is put off is due at once. */
