@@ -1,11 +1,12 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { bucketOf } from '../../src/flow/outbox/buckets.js'
 import { createSlotSource } from '../../src/flow/to-feishu/slots.js'
 import { createVendorWindows, type VendorWindows } from '../../src/flow/vendor/windows.js'
 import type { Limiter } from '../../src/platform/limiter/limiter.js'
 import { redisLimiter } from '../../src/platform/limiter/redis.js'
-import { type RedisServer, startRedisServer } from '../support/redis-server.js'
-import { type Ground, layGround } from '../support/room.js'
+import type { RedisServer } from '../support/redis-server.js'
+import type { Ground } from '../support/room.js'
+import { betweenTwoPrimaries } from './two-servers.js'
 
 /*
  * After a failover, a primary that was only cut off takes itself for the primary until it hears of it. A process that is
@@ -16,15 +17,9 @@ let old: RedisServer
 let next: RedisServer
 let ground: Ground
 
-beforeAll(async () => {
-  ;[old, next] = await Promise.all([startRedisServer(), startRedisServer()])
+betweenTwoPrimaries((both) => {
+  ;({ old, next, ground } = both)
 })
-afterAll(() => Promise.all([old.stop(), next.stop()]))
-beforeEach(async () => {
-  await Promise.all([old.client.flushall(), next.client.flushall()])
-  ground = await layGround()
-})
-afterEach(() => ground.stop())
 
 const limiterAt = ({ client }: RedisServer): Limiter => redisLimiter({ redis: client })
 const three = [{ limit: 3, windowMs: 1000 }]

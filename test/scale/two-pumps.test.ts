@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { startPumps } from '../../src/flow/to-feishu/pumps.js'
 import type { FeishuReply } from '../../src/flow/to-feishu/reply.js'
 import { createSlotSource } from '../../src/flow/to-feishu/slots.js'
@@ -6,9 +6,10 @@ import type { Database } from '../../src/platform/database/database.js'
 import { redisLimiter } from '../../src/platform/limiter/redis.js'
 import { eventually } from '../support/eventually.js'
 import { lanesOn, origin } from '../support/lane-room.js'
-import { type RedisServer, startRedisServer } from '../support/redis-server.js'
-import { count, type Ground, layGround, one } from '../support/room.js'
+import type { RedisServer } from '../support/redis-server.js'
+import { count, type Ground, one } from '../support/room.js'
 import { saying, stage } from '../support/vendor-words.js'
+import { betweenTwoPrimaries } from './two-servers.js'
 
 /*
  * Two primaries at once, and a process at the old one that stood still while its lease of a method ran out: another process
@@ -19,15 +20,9 @@ let old: RedisServer
 let next: RedisServer
 let ground: Ground
 
-beforeAll(async () => {
-  ;[old, next] = await Promise.all([startRedisServer(), startRedisServer()])
+betweenTwoPrimaries((both) => {
+  ;({ old, next, ground } = both)
 })
-afterAll(() => Promise.all([old.stop(), next.stop()]))
-beforeEach(async () => {
-  await Promise.all([old.client.flushall(), next.client.flushall()])
-  ground = await layGround()
-})
-afterEach(() => ground.stop())
 
 const six = [{ limit: 6, windowMs: 60_000 }]
 const timeoutMs = 1000
