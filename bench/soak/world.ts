@@ -9,7 +9,7 @@ import type { RunPlan } from '../../test/faults/kit/plan.js'
 import { OwnPostgres } from '../../test/faults/kit/postgres.js'
 import { startOwnRedis } from '../../test/faults/kit/redis.js'
 import { appEntry, environmentOf, type Place, type World } from '../../test/faults/kit/world.js'
-import { buildService } from './build.js'
+import { compiledFolder, compileInto } from '../../test/support/compile.js'
 import { operatorKeys } from './operators.js'
 import { Process } from './process.js'
 import type { Settings } from './settings.js'
@@ -40,7 +40,8 @@ export async function startSoakWorld(settings: Settings, plan: RunPlan): Promise
 }
 
 async function build(settings: Settings, plan: RunPlan, stops: Stops): Promise<Omit<SoakWorld, 'stop'>> {
-  const program = await buildService()
+  const compiled = compiledFolder('bgc-soak')
+  await compileInto(compiled)
   const folder = await mkdtemp(join(tmpdir(), 'bgc-soak-'))
   await writeFile(join(folder, 'apps.json'), JSON.stringify(soakApps.map(appEntry)))
   const windows = windowsFor(settings.rate)
@@ -53,7 +54,7 @@ async function build(settings: Settings, plan: RunPlan, stops: Stops): Promise<O
   stops.push(() => feishu.stop())
   const vendor = await startSandboxVendor({ apiKey: vendorKey, capabilities: plan.vendorOffers })
   stops.push(() => vendor.stop())
-  const ground = { program, folder, feishu, vendor, windows, stops }
+  const ground = { program: join(compiled, 'src/main.js'), folder, feishu, vendor, windows, stops }
   const stores = settings.mode === 'redis' ? await startStores(stops) : await startEmbedded(folder, stops)
   const places = await startPlaces(settings.mode === 'redis' ? 2 : 1, ground, stores)
   const webhook = await openDoor(feishu, places, stops)

@@ -10,8 +10,9 @@ import { receiveOrder } from '../../src/flow/orders/receive.js'
 import { eraseOrder } from '../../src/flow/personal-data/erase.js'
 import { ensureMonth } from '../../src/platform/database/months.js'
 import { orderToPlace } from '../support/order-to-place.js'
+import { program } from '../support/programs.js'
 import { type CliGround, layCliGround, sealer } from './ground.js'
-import { complete, run } from './support.js'
+import { cli, complete, run } from './support.js'
 
 const origin = { appId: complete.FEISHU_APP_ID, tenantKey: 'tk_a' }
 const who = { actor: 'tester', via: 'cli' } as const
@@ -113,10 +114,10 @@ describe('a month of the archive', () => {
   it('stays when the disk is full, and no part of a file is left', async () => {
     await march(60, 4000)
     const file = join(ground.folder, 'march.gz')
-    // A file of 64 KiB at most, in blocks of 512 bytes or 1 KiB; tsx writes into no cache then.
-    const command = `ulimit -f 64; exec "$0" --import tsx src/cli.ts archive export --month 2025-03 --to "$1" --drop`
-    const child = spawn('sh', ['-c', command, process.execPath, file], {
-      env: { ...ground.env, TSX_DISABLE_CACHE: '1' },
+    // A file of 64 KiB at most, in blocks of 512 bytes or 1 KiB.
+    const command = `ulimit -f 64; exec "$0" "$1" archive export --month 2025-03 --to "$2" --drop`
+    const child = spawn('sh', ['-c', command, process.execPath, program(cli), file], {
+      env: ground.env,
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     let err = ''

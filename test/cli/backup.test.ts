@@ -17,9 +17,10 @@ import { createLogger } from '../../src/platform/logger.js'
 import { query } from '../platform/embedded-kit.js'
 import { emptyDatabase } from '../support/empty-database.js'
 import { orderToPlace } from '../support/order-to-place.js'
+import { program } from '../support/programs.js'
 import { freshId } from '../support/room.js'
 import { saying, stage } from '../support/vendor-words.js'
-import { bare, complete, run } from './support.js'
+import { bare, cli, complete, run } from './support.js'
 
 const key = Buffer.alloc(32, 7)
 const sealer = createSealer([{ id: 'k1', key }])
@@ -104,8 +105,7 @@ describe('bgc backup', () => {
     onTestFinished(() => server.stop())
     await fill(server.url)
     const cwd = await folder()
-    const root = process.cwd()
-    const args = ['--import', join(root, 'node_modules/tsx/dist/esm/index.mjs'), join(root, 'src/cli.ts'), 'backup']
+    const args = [program(cli), 'backup']
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd, env: { ...bare, BGC_DATA_DIR } })
     const [name = ''] = await readdir(cwd)
     expect(name).toMatch(/^bgc-backup-\d{8}T\d{6}Z\.tar\.gz$/)
@@ -114,7 +114,7 @@ describe('bgc backup', () => {
   })
 
   it('writes to standard output, and says the rest beside it', async () => {
-    const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli.ts', 'backup', '-', '--json'], {
+    const child = spawn(process.execPath, [program(cli), 'backup', '-', '--json'], {
       env: { ...bare, DATABASE_URL: await filled() },
     })
     const chunks: Buffer[] = []

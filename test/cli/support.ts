@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { program } from '../support/programs.js'
 
 export interface Ended {
   code: number | null
@@ -13,7 +14,7 @@ export interface Running {
   untilOut(text: string): Promise<string>
 }
 
-const cli = 'src/cli.ts'
+export const cli = 'src/cli.ts'
 
 /** A whole environment, so that nothing of the one of the tests configures the command. */
 export const bare = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' }
@@ -43,7 +44,7 @@ export function startScript(
   env: Record<string, string>,
   input: Input = 'ignore',
 ): Running {
-  const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], { env, stdio: [input, 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [program(script), ...args], { env, stdio: [input, 'pipe', 'pipe'] })
   const seen = { out: '', err: '' }
   const waiting = new Set<() => void>()
   child.stdout?.on('data', (chunk: Buffer) => {

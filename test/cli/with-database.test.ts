@@ -1,7 +1,6 @@
 import { access, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, inject, it, onTestFinished } from 'vitest'
 import { createDataKey } from '../../src/platform/crypto/data-key.js'
 import { createSealer } from '../../src/platform/crypto/sealer.js'
@@ -12,7 +11,7 @@ import { query } from '../platform/embedded-kit.js'
 import { freshSchema } from '../support/postgres.js'
 import { complete, startScript } from './support.js'
 
-const script = fileURLToPath(new URL('with-database-script.ts', import.meta.url))
+const script = 'test/cli/with-database-script.ts'
 const keys = (byte: number) => `k${byte}:${Buffer.alloc(32, byte).toString('base64')}`
 const env = { ...complete, BGC_ENCRYPTION_KEYS: keys(7) }
 const run = (more: Record<string, string>) => startScript(script, [], { ...env, ...more }).ended

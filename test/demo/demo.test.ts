@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { incidents } from '../../src/sandbox/demo/incidents.js'
 import { lives } from '../../src/sandbox/demo/lives.js'
+import { program } from '../support/programs.js'
 
 let folder = ''
 
@@ -15,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 function startDemo(...args: string[]) {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/sandbox/demo/main.ts', ...args], {
+  const child = spawn(process.execPath, [program('src/sandbox/demo/main.ts'), ...args], {
     env: { ...process.env, TMPDIR: folder },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -30,11 +31,6 @@ function startDemo(...args: string[]) {
   const untilOut = (text: string) =>
     vi.waitFor(() => expect(seen.out).toContain(text), { timeout: 90_000, interval: 20 })
   return { child, seen, ended, untilOut }
-}
-
-/** Those of the demo; tsx keeps a cache of its own there. */
-async function leftovers() {
-  return (await readdir(folder)).filter((name) => name.startsWith('bgc-demo-'))
 }
 
 it('declares lives of every kind, each person once', () => {
@@ -62,7 +58,7 @@ it('brings every order to its end, says so line by line, and stays up with --kee
   await expect.poll(() => statesAt(seen.out), { timeout: 20_000 }).toEqual(states)
   child.kill('SIGTERM')
   expect([await ended, seen.err]).toEqual([0, ''])
-  expect(await leftovers()).toEqual([])
+  expect(await readdir(folder)).toEqual([])
 })
 
 /** What the service itself says, at the URL and with the key that were printed. */
@@ -83,7 +79,7 @@ it('stops in order when it is interrupted, also when npm passes the signal on on
   await sleep(50)
   child.kill('SIGINT')
   expect([await ended, seen.err]).toEqual([130, ''])
-  expect(await leftovers()).toEqual([])
+  expect(await readdir(folder)).toEqual([])
 })
 
 it('refuses a flag that it does not know', async () => {

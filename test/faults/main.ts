@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { compilePrograms } from '../support/programs.js'
 import { type FaultName, faultsOf } from './kit/catalogue.js'
 import { Disk } from './kit/disk.js'
 import { inWords, storyInWords } from './kit/in-words.js'
@@ -40,6 +41,7 @@ async function main(): Promise<number> {
     process.stdout.write(help)
     return 0
   }
+  await compilePrograms()
   const isWhole = values.seed === undefined && values.faults === undefined
   if (isWhole && !livesThroughEveryStep()) return 1
   const disk = await Disk.canMount()
@@ -84,4 +86,4 @@ function planFor(seed: number, index: number, disk: boolean): RunPlan {
   return planOf(seed, mode, long, { leaveOut })
 }
 
-process.exitCode = await main()
+process.exit(await main())

@@ -4,7 +4,6 @@ import { cp, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { fileURLToPath } from 'node:url'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { checkBackup } from '../../src/platform/backup/check.js'
@@ -18,7 +17,7 @@ import { startScript } from '../cli/support.js'
 import { allRows, backUp, connect, fillAll, folder, migrated, nothing, restore } from './backup-kit.js'
 
 const known = await listMigrations(MIGRATIONS)
-const script = fileURLToPath(new URL('backup-script.ts', import.meta.url))
+const script = 'test/platform/backup-script.ts'
 
 const tablesOf = async (url: string) => {
   const client = await connect(url)

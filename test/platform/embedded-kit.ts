@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { afterAll, onTestFinished } from 'vitest'
 import { startEmbeddedPostgres } from '../../src/platform/embedded/postgres.js'
 import { processStart, signal } from '../../src/platform/embedded/process.js'
+import { program } from '../support/programs.js'
 
 type Said = { event: string; url?: string; pid?: number; port?: number; error?: string }
 
@@ -21,10 +21,10 @@ export type Service = {
   exit: Promise<number | null>
 }
 
-const SCRIPT = fileURLToPath(new URL('embedded-service.ts', import.meta.url))
+const SCRIPT = program('test/platform/embedded-service.ts')
 
 export function startService(dataDir: string, options: SpawnOptions = {}): Service {
-  const child = spawn(process.execPath, ['--import', 'tsx', SCRIPT, dataDir], {
+  const child = spawn(process.execPath, [SCRIPT, dataDir], {
     stdio: ['ignore', 'pipe', 'inherit'],
     ...options,
   })

@@ -2,16 +2,16 @@ import { execFile, execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { RedisPlace } from '../../src/platform/queue/redis-place.js'
 import { freePort } from '../support/free-port.js'
+import { program } from '../support/programs.js'
 import { type RedisServer, startRedisServer, untilHolds } from '../support/redis-server.js'
 
 /* A cluster and a primary with its sentinel behind TLS, of one server each, with a certificate for a name and no address. */
 
-const asker = fileURLToPath(new URL('../support/asks-redis.ts', import.meta.url))
+const asker = program('test/support/asks-redis.ts')
 const dir = mkdtempSync(join(tmpdir(), 'bgc-redis-tls-'))
 const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
 const started: RedisServer[] = []
@@ -67,7 +67,7 @@ async function start(how: Parameters<typeof startRedisServer>[0]): Promise<Redis
 
 async function ask(trusted?: string): Promise<unknown> {
   const env = { PATH: process.env['PATH'], ...(trusted !== undefined && { NODE_EXTRA_CA_CERTS: trusted }) }
-  const args = ['--import', 'tsx', asker, JSON.stringify(places)]
+  const args = [asker, JSON.stringify(places)]
   return JSON.parse((await promisify(execFile)(process.execPath, args, { env, timeout: 20_000 })).stdout)
 }
 

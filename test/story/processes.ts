@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { program } from '../support/programs.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -21,7 +22,7 @@ const running = new Set<ChildProcess>()
 
 export function startProcess(env: Record<string, string>): ServiceProcess {
   const { PATH = '', HOME = '' } = process.env
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], {
+  const child = spawn(process.execPath, [program('src/main.ts')], {
     cwd: root,
     env: { PATH, HOME, LOG_LEVEL: 'info', BGC_DRAIN_MS: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

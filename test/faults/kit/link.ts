@@ -21,6 +21,8 @@ interface Way {
   outside: Socket
   /** A stream that lost bytes cannot go on. */
   lost: boolean
+  /** The sender ended it, or gave it up. */
+  left: boolean
 }
 
 /** The network between two parts: a TCP proxy that can do what networks do. */
@@ -29,6 +31,8 @@ export class Link {
   port = 0
   /** How often something of a call was kept back, refused or lost. */
   bites = 0
+  /** Connections that the other side ended, and not the sender. */
+  cut = 0
   /** When that happened, ms since 1970: what was answered before may not have been heard. */
   readonly bittenAt: number[] = []
   watcher: Watcher | undefined
@@ -111,22 +115,29 @@ export class Link {
       return
     }
     const outside = connect(target, '127.0.0.1')
-    const way: Way = { inside, outside, lost: this.#state === 'silent' }
+    const way: Way = { inside, outside, lost: this.#state === 'silent', left: false }
     this.#ways.add(way)
     const there = new Pipe(outside)
     const back = new Pipe(inside)
     inside.setNoDelay(true).on('data', (bytes: Buffer) => this.#pass(way, there, bytes, 'request'))
     outside.setNoDelay(true).on('data', (bytes: Buffer) => this.#pass(way, back, bytes, 'answer'))
-    inside.on('end', () => there.end())
+    inside.on('end', () => {
+      way.left = true
+      there.end()
+    })
     outside.on('end', () => back.end())
     inside.on('error', () => this.#reset(outside))
     // The server's end is away or broke off; so does ours.
     outside.on('error', () => this.#reset(inside))
     inside.on('close', () => {
+      way.left = true
       this.#ways.delete(way)
       if (!this.#resetting.has(outside)) outside.destroy()
     })
-    outside.on('close', () => back.end())
+    outside.on('close', () => {
+      if (!way.left) this.cut += 1
+      back.end()
+    })
   }
 
   #pass(way: Way, pipe: Pipe, bytes: Buffer, what: 'request' | 'answer'): void {
@@ -161,13 +172,14 @@ export class Link {
   }
 
   /**
-   * A reset shuts its side down first, and is left alone until then: libuv resets nothing while a shutdown is under way,
-   * and Node would forget the handle open (uv_tcp_close_reset, UV_EINVAL).
+   * libuv resets nothing while a shutdown is under way, and Node would forget the handle open, for which an exit waits for
+   * ever (uv_tcp_close_reset, UV_EINVAL). A reset shuts down by itself, and is left alone until then.
    */
   #reset(socket: Socket): void {
     if (this.#resetting.has(socket)) return
     this.#resetting.add(socket)
-    if (socket.connecting) socket.destroy()
+    const isShuttingDown = socket.writableEnded && !socket.writableFinished
+    if (socket.connecting || isShuttingDown) socket.destroy()
     else socket.resetAndDestroy()
   }
 

@@ -6,8 +6,8 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../../support/free-port.js'
+import { program } from '../../support/programs.js'
 
-const entry = fileURLToPath(new URL('service.ts', import.meta.url))
 const clock = fileURLToPath(new URL('clock.mjs', import.meta.url))
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const restartAfterMs = 200
@@ -103,7 +103,7 @@ export class Service {
 
   /** Another program can stand here. */
   protected spawn(env: Record<string, string>): ChildProcess {
-    return spawn(process.execPath, ['--import', clock, '--import', 'tsx', entry], {
+    return spawn(process.execPath, ['--import', clock, program('test/faults/kit/service.ts')], {
       cwd: root,
       env: { ...env, CLOCK_STEP_FILE: this.#clockFile },
       // It reads nothing, but learns from its input's end that nobody waits for it any more.

@@ -1,11 +1,14 @@
 import type { Fault, MakeFault } from './catalogue.js'
+import { complaints, cutConnections } from './felt.js'
 import type { OwnPostgres } from './postgres.js'
 import type { OwnRedis } from './redis.js'
 import type { World } from './world.js'
 
+type Side = 'redis' | 'postgres'
+
 export const redisFaults = {
   'redis emptied': (world) => redisEmptied(redisOf(world)),
-  'redis restarted': (world) => redisGone(world, 0),
+  'redis restarted': (world) => restarted(world, 'redis', redisOf(world)),
   'redis gone': (world) => redisGone(world),
   'redis paused': (world) =>
     onRedis(
@@ -17,7 +20,7 @@ export const redisFaults = {
 } satisfies Record<string, MakeFault>
 
 export const postgresFaults = {
-  'postgres restarted': (world) => postgresGone(world, 0),
+  'postgres restarted': (world) => restarted(world, 'postgres', postgresOf(world)),
   'postgres gone': (world) => postgresGone(world),
   'postgres crowded': (world) => postgresCrowded(world),
   'postgres fails over': (world) => postgresFailsOver(world),
@@ -38,16 +41,19 @@ function postgresOf({ postgres }: World): OwnPostgres {
   return postgres
 }
 
-/** Counts what the processes complain about from `start` on. */
-function complaints({ places }: World, word = '"err":') {
-  let from: number[] = []
+/** Back before anybody may have complained: who has to connect again has felt it. */
+function restarted(world: World, subject: Side, server: Pick<OwnRedis, 'kill' | 'back'>): Fault {
+  const cut = cutConnections(world, subject)
   return {
-    start: () => {
-      from = places.map(({ service }) => service.lines.length)
+    subject,
+    losesAnswers: false,
+    begin: async () => {
+      cut.start()
+      await server.kill()
+      await server.back()
     },
-    count: () =>
-      places.flatMap(({ service }, index) => service.lines.slice(from[index])).filter((line) => line.includes(word))
-        .length,
+    end: async () => undefined,
+    bites: () => cut.count(),
   }
 }
 
@@ -90,17 +96,11 @@ function onRedis(
   }
 }
 
-function redisGone(world: World, atLeastMs?: number): Fault {
-  const restarts = atLeastMs === 0
+function redisGone(world: World): Fault {
   return onRedis(
     world,
-    async (redis) => {
-      await redis.kill()
-      if (restarts) await redis.back()
-    },
-    async (redis) => {
-      if (!restarts) await redis.back()
-    },
+    (redis) => redis.kill(),
+    (redis) => redis.back(),
   )
 }
 
@@ -132,16 +132,13 @@ function onPostgres(world: World, harm: () => Promise<void>, mend: () => Promise
   }
 }
 
-function postgresGone(world: World, atLeastMs?: number): Fault {
+function postgresGone(world: World): Fault {
   const postgres = postgresOf(world)
-  const restarts = atLeastMs === 0
-  const harm = async () => {
-    await postgres.kill()
-    if (restarts) await postgres.back()
-  }
-  return onPostgres(world, harm, async () => {
-    if (!restarts) await postgres.back()
-  })
+  return onPostgres(
+    world,
+    () => postgres.kill(),
+    () => postgres.back(),
+  )
 }
 
 function postgresCrowded(world: World): Fault {
