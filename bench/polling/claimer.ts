@@ -1,3 +1,4 @@
+import { claimForBatches } from '../../src/flow/orders/poll.js'
 import { createPollClaim } from '../../src/flow/orders/poll-claim.js'
 import { settleUnchanged } from '../../src/flow/orders/poll-settle.js'
 import { createSealer } from '../../src/platform/crypto/sealer.js'
@@ -6,7 +7,10 @@ import { createLogger } from '../../src/platform/logger.js'
 import { answerQuestions } from '../support/answer.js'
 import { mostPerClaim } from './settings.js'
 
-/* What the poller does beside asking the vendor, for orders that did not change: claim, and schedule the next poll. */
+/*
+ * What the poller does beside asking the vendor, for orders that did not change: claim, and schedule the next poll. As the
+ * poller does, it claims while what it claimed before is settled.
+ */
 
 export interface Cycles {
   /** Ends when the first of both is over. */
@@ -22,22 +26,25 @@ export interface Cycled {
 }
 
 const log = createLogger('silent')
-const database = openDatabase({ url: process.env.DATABASE_URL ?? '', log, connections: 1 })
+const database = openDatabase({ url: process.env.DATABASE_URL ?? '', log, connections: 2 })
 const sealer = createSealer([{ id: 'k1', key: Buffer.alloc(32, 7) }])
 const claim = createPollClaim(database)
-const shares = { most: mostPerClaim, among: Math.ceil(mostPerClaim / 4), alone: mostPerClaim }
+const batches = claimForBatches(mostPerClaim, { leaseMs: 60_000 })
 
 async function run({ forMs, cycles, intervalMs }: Cycles): Promise<Cycled> {
   const terms = { minMs: intervalMs, maxMs: intervalMs }
   const before = process.cpuUsage()
   const startedAt = performance.now()
   let done = 0
+  let settled = Promise.resolve()
   while (done < cycles && performance.now() < startedAt + forMs) {
-    const { rows } = await claim({ ...shares, leaseMs: 60_000 })
+    const { rows } = await claim(batches)
     if (rows.length === 0) break
-    await settleUnchanged({ database, sealer, log, terms, onReady: () => undefined }, rows)
+    await settled
+    settled = settleUnchanged({ database, sealer, log, terms, onReady: () => undefined }, rows)
     done += rows.length
   }
+  await settled
   const { user, system } = process.cpuUsage(before)
   return { cycles: done, seconds: (performance.now() - startedAt) / 1000, cpuMs: (user + system) / 1000 }
 }

@@ -1,3 +1,4 @@
+import { claimForBatches } from '../../src/flow/orders/poll.js'
 import { createPollClaim } from '../../src/flow/orders/poll-claim.js'
 import type { Section } from '../support/report.js'
 import { dueWithin } from './rows.js'
@@ -20,7 +21,7 @@ interface Explained {
   indexes: readonly string[]
 }
 
-const claim = { most: mostPerClaim, among: Math.ceil(mostPerClaim / 4), alone: mostPerClaim, leaseMs: 60_000 }
+const claim = claimForBatches(mostPerClaim, { leaseMs: 60_000 })
 const few = 50
 
 /** (f) Which indexes a claim reads, and how many buffers it touches. */

@@ -44,4 +44,4 @@ export const quick: Settings = {
 
 /** As shipped: VENDOR_POLL_MAX_MS. */
 export const intervalMs = 1_800_000
-export const mostPerClaim = 500
+export { mostPerClaim } from '../../src/flow/orders/poll.js'

@@ -237,6 +237,17 @@ describe('an export', () => {
     expect(await months()).toEqual([[thisMonth, 0]])
   })
 
+  test('is not waited for by an import while somebody drops it', async () => {
+    await archived()
+    const file = join(folder, 'march.ndjson.gz')
+    await give(file)
+    await ground.database.transaction(async (sql) => {
+      await sql.query('LOCK TABLE archived_orders_2025_03 IN SHARE MODE')
+      const early = importMonth({ database: ground.database, file, actor: 'tester', waitMs: 20 })
+      await expect(early).rejects.toThrow(`${month} is being dropped just now: try again`)
+    })
+  })
+
   test('is dropped once, and an import that comes at that moment says that it came too early', async () => {
     await archived()
     const file = join(folder, 'march.ndjson.gz')

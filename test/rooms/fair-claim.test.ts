@@ -64,9 +64,10 @@ describe.each([
     calls: Record<string, number> = {},
     among = most,
     alone = most,
+    together = 1,
   ) {
     const inFlight = Object.entries(calls).flatMap(([tenant, count]) => Array.from({ length: count }, () => tenant))
-    return claimer(room.database.pool, { most, leaseMs: 60_000, inFlight, among, alone })
+    return claimer(room.database.pool, { most, leaseMs: 60_000, inFlight, among, alone, together })
   }
 
   function countsOf(rows: readonly Row[]): Record<string, number> {
@@ -119,6 +120,24 @@ describe.each([
     expect(new Set([...others.first, ...others.second].map(({ id }) => id)).size).toBe(12)
   })
 
+  it('takes what goes together of few tenants, then of the next ones', async () => {
+    await clear()
+    for (const tenant of ['tk_a', 'tk_b', 'tk_c', 'tk_d']) await due(tenant, 20, 60)
+    const claimer = createFairClaim<Row>(table)
+    const next = async () => Object.entries(countsOf((await claim(claimer, 6, {}, 6, 6, 3)).rows))
+    const [first, second] = [await next(), await next()]
+    expect([...first, ...second].map(([, count]) => count)).toEqual([3, 3, 3, 3])
+    expect(new Set([...first, ...second].map(([tenant]) => tenant)).size).toBe(4)
+  })
+
+  it('visits more tenants for its rows once it has met some that have too few', async () => {
+    await clear()
+    for (let tenant = 0; tenant < 30; tenant += 1) await due(`tk_${tenant}`, 1, 60)
+    const claimer = createFairClaim<Row>(table)
+    const next = async () => (await claim(claimer, 8, {}, 8, 8, 4)).rows.length
+    expect([await next(), await next(), await next()]).toEqual([2, 8, 8])
+  })
+
   it('finds nothing where nothing is due', async () => {
     await clear()
     await due('tk_later', 5, -3600)
@@ -131,14 +150,19 @@ describe.each([
   })
 
   it('serves every tenant before it has gone around once, whatever the others have', async () => {
+    const mostAndTogether = fc.record({
+      most: fc.integer({ min: 1, max: 12 }),
+      together: fc.integer({ min: 1, max: 5 }),
+    })
     await fc.assert(
-      fc.asyncProperty(backlogs, fc.integer({ min: 1, max: 12 }), async (counts, most) => {
+      fc.asyncProperty(backlogs, mostAndTogether, async (counts, { most, together }) => {
         await clear()
         await backlog(counts)
         const claimer = createFairClaim<Row>(table)
         const served = new Set<string>()
-        for (let claims = 0; claims < Math.ceil(counts.length / most); claims += 1) {
-          const { rows } = await claim(claimer, most)
+        const visited = Math.ceil(most / together)
+        for (let claims = 0; claims < Math.ceil(counts.length / visited); claims += 1) {
+          const { rows } = await claim(claimer, most, {}, most, most, together)
           expect(rows.length).toBeLessThanOrEqual(most)
           for (const row of rows) served.add(row.tenant_key)
         }
@@ -149,9 +173,13 @@ describe.each([
   })
 
   it('gives everything once to several claimers, and no tenant more than its part', async () => {
-    const shares = fc.record({ most: fc.integer({ min: 1, max: 12 }), among: fc.integer({ min: 1, max: 6 }) })
+    const shares = fc.record({
+      most: fc.integer({ min: 1, max: 12 }),
+      among: fc.integer({ min: 1, max: 6 }),
+      together: fc.integer({ min: 1, max: 5 }),
+    })
     await fc.assert(
-      fc.asyncProperty(backlogs, shares, async (counts, { most, among }) => {
+      fc.asyncProperty(backlogs, shares, async (counts, { most, among, together }) => {
         await clear()
         await backlog(counts)
         const claimers = [createFairClaim<Row>(table), createFairClaim<Row>(table)]
@@ -159,7 +187,7 @@ describe.each([
         const alone = Math.max(among, most)
         for (let found = -1; found !== seen.length; ) {
           found = seen.length
-          const both = await Promise.all(claimers.map((each) => claim(each, most, {}, among, alone)))
+          const both = await Promise.all(claimers.map((each) => claim(each, most, {}, among, alone, together)))
           for (const { rows } of both) {
             const parts = Object.values(countsOf(rows))
             if (parts.length > 1) expect(Math.max(...parts)).toBeLessThanOrEqual(among)

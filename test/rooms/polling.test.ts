@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { pollNow } from '../../src/flow/orders/nudge.js'
 import { startPoller } from '../../src/flow/orders/poll.js'
 import { createPollClaim } from '../../src/flow/orders/poll-claim.js'
-import { settleUnchanged } from '../../src/flow/orders/poll-settle.js'
+import { settleFailure, settleUnchanged, settleUnknown } from '../../src/flow/orders/poll-settle.js'
 import type { VendorAdapter, VendorOrder } from '../../src/flow/vendor/adapter.js'
 import { eventually } from '../support/eventually.js'
 import { lanesOn } from '../support/lane-room.js'
@@ -112,6 +112,26 @@ test('a poll that somebody asks for at the moment when one is settled is due at 
   expect(await count(database, due, [ids])).toBe(1)
   expect(await count(database, due, [[ids[1]]])).toBe(1)
   await pool.query('DELETE FROM poll_schedule WHERE background_check_id = ANY($1)', [ids])
+})
+
+test.each([
+  { what: 'does not know the order', flags: 'unknown_to_vendor' },
+  { what: 'refuses to say', flags: 'poll_refused' },
+] as const)('that the vendor $what is no matter once something newer was brought', async ({ flags }) => {
+  const [overtaken, asked] = [await placeToPoll(), await placeToPoll()]
+  const { database, sealer, log } = ground
+  const { rows } = await createPollClaim(database)({ most: 9, among: 9, alone: 9, leaseMs: 600_000 })
+  await database.pool.query('UPDATE poll_schedule SET fence = fence + 1 WHERE background_check_id = $1', [overtaken])
+  const options = { database, sealer, log, terms: { minMs: 1, maxMs: 1 }, onReady: () => undefined }
+  if (flags === 'poll_refused') await settleFailure(options, rows, { kind: 'final', message: 'no' })
+  else for (const row of rows) await settleUnknown(options, row)
+  const flagged = 'orders WHERE background_check_id = $1 AND attention = $2'
+  expect(await count(database, flagged, [asked, [flags]])).toBe(1)
+  expect(await count(database, flagged, [overtaken, []])).toBe(1)
+  const told = 'timeline WHERE background_check_id = $1 AND kind = $2'
+  expect(await count(database, told, [asked, flags])).toBe(1)
+  expect(await count(database, told, [overtaken, flags])).toBe(0)
+  await database.pool.query('DELETE FROM poll_schedule')
 })
 
 test('an order that ended at Feishu is not asked for any more', async () => {

@@ -230,6 +230,16 @@ describe('a cancel', () => {
     expect(await orderOf(id)).toMatchObject({ state: 'canceled' })
   })
 
+  test('begins to count its crashes anew: those of the placing are not its own', async () => {
+    const id = await lanes.receive()
+    await ground.database.pool.query(
+      `UPDATE vendor_tasks SET crashes = 9, attempts = 9, ambiguous_at = now() WHERE subject = $1`,
+      [`order:${id}`],
+    )
+    await lanes.cancel(id)
+    expect(await taskOf(`order:${id}`)).toMatchObject({ action: 'cancel', crashes: 0 })
+  })
+
   test('of a placed order reaches the vendor once, with its reason', async () => {
     const id = await lanes.place()
     await lanes.cancel(id)

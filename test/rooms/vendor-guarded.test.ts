@@ -74,12 +74,16 @@ it('has no verb that the adapter lacks', () => {
 it.each([
   [1_700_000_000_000, 3_600_000],
   [Number.POSITIVE_INFINITY, 3_600_000],
-  [-5, 0],
+  [0, 0],
+  [-5, undefined],
   [Number.NaN, undefined],
-])('rests for an hour at most, whatever an own adapter answers: %d', async (asked, rest) => {
+  [null, undefined],
+  ['soon', undefined],
+])('rests for an hour at most, whatever an own adapter answers: %s', async (asked, rest) => {
   const pauses: number[] = []
-  const answer = async () =>
-    ({ kind: 'retry', message: 'later', status: 429, ambiguous: false, retryAfterMs: asked }) as const
+  // JavaScript may say anything.
+  const retryAfterMs = asked as number
+  const answer = async () => ({ kind: 'retry', message: 'later', status: 429, ambiguous: false, retryAfterMs }) as const
   const { vendor } = guarded(answer, { onPause: (ms) => void pauses.push(ms) })
   const failed = await vendor.getOrder('1', call)
   expect('retryAfterMs' in failed ? failed.retryAfterMs : undefined).toBe(rest)

@@ -11,6 +11,8 @@ export interface ImportOptions {
   /** The user of the command line. */
   actor: string
   onProgress?: (orders: number) => void
+  /** How long it waits for who works with the month. */
+  waitMs?: number
 }
 
 export interface ImportedMonth {
@@ -20,6 +22,11 @@ export interface ImportedMonth {
   existing: number
 }
 
+/** SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const heldBy = new Map<unknown, string>([
+  ['42P01', 'was dropped at this moment'],
+  ['55P03', 'is being dropped just now'],
+])
 /** Orders of a statement, and how long their JSON may become: PostgreSQL takes 256 MB. */
 const page = 500
 const pageSize = 8 << 20
@@ -29,12 +36,12 @@ const pageSize = 8 << 20
  * is written. Throws an Error in words for operators.
  */
 export async function importMonth(options: ImportOptions): Promise<ImportedMonth> {
-  const { database, file, actor, onProgress = () => undefined } = options
+  const { database, file, actor, onProgress = () => undefined, waitMs = 5000 } = options
   const { month, orders, sha256 } = await checkArchiveFile(file)
   // By itself, since whoever begins a month waits for it; empty, it does no harm.
   await database.transaction((sql) => ensureMonth(sql, archiveTable, month))
   return database.transaction(async (sql) => {
-    await holdMonth(sql, month)
+    await holdMonth(sql, month, waitMs)
     let imported = 0
     let seen = 0
     for await (const lines of pagesOf(file, sha256)) {
@@ -50,7 +57,7 @@ export async function importMonth(options: ImportOptions): Promise<ImportedMonth
 }
 
 /** One import of it at a time, and nobody drops it meanwhile. */
-async function holdMonth(sql: Sql, month: string): Promise<void> {
+async function holdMonth(sql: Sql, month: string, waitMs: number): Promise<void> {
   const asked = await sql.query<{ mine: boolean }>(
     'SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS mine',
     [`import:${archiveTable}:${month}`],
@@ -58,11 +65,12 @@ async function holdMonth(sql: Sql, month: string): Promise<void> {
   if (asked.rows[0]?.mine !== true) throw new Error(`another import of ${month} is under way`)
   // The month first, as in a drop, which holds it while it waits for the whole.
   const text = `LOCK TABLE ${partitionOf(archiveTable, month)}, ONLY ${archiveTable} IN ROW EXCLUSIVE MODE`
+  await sql.query(`SELECT set_config('lock_timeout', $1, true)`, [String(waitMs)])
   await sql.query(text).catch((cause: unknown) => {
-    // SQLSTATE undefined_table: https://www.postgresql.org/docs/current/errcodes-appendix.html
-    if (!(cause instanceof Error && 'code' in cause && cause.code === '42P01')) throw cause
-    throw new Error(`${month} was dropped at this moment: try again`, { cause })
+    const words = cause instanceof Error && 'code' in cause ? heldBy.get(cause.code) : undefined
+    throw words === undefined ? cause : new Error(`${month} ${words}: try again`, { cause })
   })
+  await sql.query(`SELECT set_config('lock_timeout', '0', true)`)
 }
 
 async function* pagesOf(file: string, sha256: string): AsyncGenerator<string[]> {

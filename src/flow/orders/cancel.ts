@@ -93,7 +93,8 @@ export async function tellVendor(
   const sealed = order.data_key && openDataKey(sealer, id, order.data_key).seal(Buffer.from(reason), reasonContext(id))
   // A claimed placing goes on under its fence; when it settles it finds that a cancel is wanted.
   const turned = await sql.query(
-    `UPDATE vendor_tasks SET action = 'cancel', reason_sealed = $2, due_at = CASE WHEN claimed THEN due_at ELSE now() END
+    `UPDATE vendor_tasks SET action = 'cancel', reason_sealed = $2, due_at = CASE WHEN claimed THEN due_at ELSE now() END,
+       crashes = CASE WHEN action = 'cancel' THEN crashes ELSE 0 END
      WHERE subject = $1`,
     [taskOfOrder(id), sealed],
   )

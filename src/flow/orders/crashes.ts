@@ -22,18 +22,20 @@ export async function onCrash(options: TaskWorkerOptions, task: VendorTask, fail
 }
 
 /**
- * Its call may have taken effect. Answers how often it crashed; what a database does that is away does not count. At the last
- * time it stays claimed until it is given up: nobody tries it once more in between.
+ * Its call may have taken effect. Answers how often it crashed, this time included; 0 when that was the doing of a database
+ * that is away, which does not count. At the last time it stays claimed until it is given up: nobody tries it once more in
+ * between.
  */
 async function putOffCrashed({ pool }: Database, task: VendorTask, failure: unknown): Promise<number> {
+  const counts = !isOfDatabase(failure)
   const { rows } = await pool.query<{ crashes: number }>(
-    `UPDATE vendor_tasks SET claimed = crashes + $3 >= $5, ambiguous_at = now(), attempts = attempts + 1, crashes = crashes + $3,
-       due_at = CASE WHEN crashes + $3 >= $5 THEN due_at
+    `UPDATE vendor_tasks SET claimed = $3 AND crashes + 1 >= $5, ambiguous_at = now(), attempts = attempts + 1,
+       crashes = crashes + $3::int, due_at = CASE WHEN $3 AND crashes + 1 >= $5 THEN due_at
          ELSE now() + least(300000, 1000 * 2 ^ least(attempts, 16)) * interval '1 ms' END, last_error = $4
      WHERE subject = $1 AND fence = $2 RETURNING crashes`,
-    [task.subject, task.fence, isOfDatabase(failure) ? 0 : 1, 'our own code failed; the log tells why', mostCrashes],
+    [task.subject, task.fence, counts, 'our own code failed; the log tells why', mostCrashes],
   )
-  return rows[0]?.crashes ?? 0
+  return counts ? (rows[0]?.crashes ?? 0) : 0
 }
 
 /** An SQLSTATE that does not say something about values, or an error of the connection. */

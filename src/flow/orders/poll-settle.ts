@@ -70,9 +70,7 @@ export async function settleUnchanged(options: SettleOptions, orders: ClaimedOrd
 /** The vendor gave us this number and knows it no more: a person has to look, and the order is asked for ever less often. */
 export async function settleUnknown(options: SettleOptions, order: ClaimedOrder): Promise<void> {
   const isDue = await options.database.transaction(async (sql) => {
-    if (await flagOrder(sql, order.id, 'unknown_to_vendor')) {
-      await addToTimeline(sql, [{ backgroundCheckId: order.id, kind: 'unknown_to_vendor' }])
-    }
+    await flagAsked(sql, order, 'unknown_to_vendor')
     const later = { ...order, intervalMs: nextInterval(order.intervalMs, false, termsNow(options)) }
     return reschedule(sql, options, [later], null)
   })
@@ -80,10 +78,12 @@ export async function settleUnknown(options: SettleOptions, order: ClaimedOrder)
   if (isDue) options.onDue?.()
 }
 
-async function flagRefused({ database }: SettleOptions, id: string): Promise<void> {
-  if (await flagOrder(database.pool, id, 'poll_refused')) {
-    await addToTimeline(database.pool, [{ backgroundCheckId: id, kind: 'poll_refused' }])
-  }
+/** Unless the feed brought the order while it was asked for: what the poll heard is old then. */
+async function flagAsked(sql: Sql, order: ClaimedOrder, what: 'unknown_to_vendor' | 'poll_refused'): Promise<void> {
+  // The order before its poll, as whoever writes down what the vendor says.
+  await sql.query('SELECT 1 FROM orders WHERE background_check_id = $1 FOR UPDATE', [order.id])
+  if (!(await holdsPoll(sql, order))) return
+  if (await flagOrder(sql, order.id, what)) await addToTimeline(sql, [{ backgroundCheckId: order.id, kind: what }])
 }
 
 /** Tried again soon when that may help, since somebody may be waiting for the change; the breaker spares a dead vendor. */
@@ -95,7 +95,7 @@ export async function settleFailure(
   const random = options.random ?? Math.random
   const refused = failure.kind === 'final' || (failure.kind === 'retry' && isUnreadable(failure))
   if (refused) {
-    for (const order of group) await flagRefused(options, order.id)
+    for (const order of group) await options.database.transaction((sql) => flagAsked(sql, order, 'poll_refused'))
   }
   const askedMs = failure.kind === 'retry' ? failure.retryAfterMs : undefined
   const soonMs = vendorRetryMs(failingPollAttempt, random())

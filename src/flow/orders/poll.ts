@@ -26,7 +26,9 @@ export interface PollerOptions extends SettleOptions {
 }
 
 const batchSize = 100
-const mostPerClaim = 500
+export const mostPerClaim = 500
+/** Of one tenant, while others wait: a call asks for a hundred at once, so nobody waits long. */
+const together = 4
 const longestScanMs = 1000
 
 /**
@@ -54,7 +56,7 @@ export function startPoller(options: PollerOptions): Loop {
       // Orders that are asked for one by one may also wait for their tenant's calls.
       isBehind ||= !canBatch || free <= 0
       if (free <= 0) return scanMs
-      const claimed = await claim(canBatch ? batchesFor(free, options) : callsFor(free, options, running.values()))
+      const claimed = await claim(canBatch ? claimForBatches(free, options) : callsFor(free, options, running.values()))
       for (const group of groupsOf(claimed.rows, canBatch ? batchSize : 1)) {
         const run = pollGroup(settling, group, signal)
           .catch((failure: unknown) => {
@@ -81,9 +83,10 @@ export function startPoller(options: PollerOptions): Loop {
   }
 }
 
-function batchesFor(free: number, { leaseMs }: PollerOptions): FairClaim {
+/** `free`: calls that may be made now. */
+export function claimForBatches(free: number, { leaseMs }: Pick<PollerOptions, 'leaseMs'>): FairClaim {
   const most = Math.min(mostPerClaim, free * batchSize)
-  return { most, leaseMs, among: Math.ceil(most / 4), alone: most }
+  return { most, leaseMs, among: Math.ceil(most / 4), alone: most, together }
 }
 
 function callsFor(free: number, { leaseMs, concurrency }: PollerOptions, inFlight: Iterable<string>): FairClaim {

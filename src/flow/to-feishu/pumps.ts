@@ -59,6 +59,7 @@ export function startPumps(options: PumpsOptions): Pumps {
   const pumps = new Map<number, { pump: Pump; ended: Promise<void> }>()
   const timers = new Set<NodeJS.Timeout>()
   const wanted = new Set<number>()
+  const leasedAgain = new Set<number>()
   const slowDowns = new Map<number, number>()
   const placesOf = new Map<string, Places>()
   const epochOf = options.alone ? undefined : readEpochs(database.pool, owner)
@@ -110,13 +111,16 @@ export function startPumps(options: PumpsOptions): Pumps {
       .catch((failure: unknown) => {
         // The lease ends by the clock.
         log.warn({ event: 'pump.release_failed', bucket_id: bucket.id, err: failure }, 'a lease could not be released')
+        leasedAgain.delete(bucket.id)
         pumps.delete(bucket.id)
       })
     pumps.set(bucket.id, { pump, ended })
   }
 
   const end = async (id: number, notBeforeMs: number) => {
-    const dueInMs = await releaseBucket(database.pool, owner, id, notBeforeMs)
+    let dueInMs = await releaseBucket(database.pool, owner, id, notBeforeMs)
+    // A scan has leased it since, before this process heard of the release.
+    while (leasedAgain.delete(id)) dueInMs = (await releaseBucket(database.pool, owner, id, notBeforeMs)) ?? dueInMs
     pumps.delete(id)
     if (stopping || dueInMs === null) return
     if (wanted.delete(id) || dueInMs < scanMs) wakeIn(id, dueInMs)
@@ -148,9 +152,9 @@ export function startPumps(options: PumpsOptions): Pumps {
     const leased = await leaseDueBuckets(database.pool, owner, leaseMs, room, scan ? null : ids)
     if (scan) scannedAt = performance.now()
     for (const bucket of leased) {
-      // Its pump still runs here: after a stall of the database the lease ran out, and came back to this process.
-      if (pumps.has(bucket.id)) continue
-      if (stopping) await releaseBucket(database.pool, owner, bucket.id, 0)
+      // Its pump still runs here: after a stall of the database the lease ran out, or it is being released.
+      if (pumps.has(bucket.id)) leasedAgain.add(bucket.id)
+      else if (stopping) await releaseBucket(database.pool, owner, bucket.id, 0)
       else start(bucket)
     }
     return leased.length === room ? 0 : scanMs
@@ -168,8 +172,11 @@ export function startPumps(options: PumpsOptions): Pumps {
     log,
     ...(options.onFailure && { onFailure: options.onFailure }),
     turn: async () => {
-      const mine = await renewBuckets(database.pool, owner, [...pumps.keys()], leaseMs)
-      for (const [id, { pump }] of pumps) if (!mine.has(id)) pump.stop()
+      // Not those that start while PostgreSQL answers.
+      const asked = [...pumps]
+      const ids = asked.map(([id]) => id)
+      const mine = await renewBuckets(database.pool, owner, ids, leaseMs)
+      for (const [id, { pump }] of asked) if (!mine.has(id)) pump.stop()
       return renewMs
     },
   })

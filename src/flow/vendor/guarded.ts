@@ -132,13 +132,15 @@ async function measure<T>(verb: VendorVerb, ask: () => Promise<VendorAnswer<T>>)
   }
 }
 
-/** An own adapter may take seconds for milliseconds, or a date for a duration: that must not end calls for years. */
+/**
+ * An own adapter may take seconds for milliseconds, or a date for a duration: that must not end calls for years. What is no
+ * duration at all, as JavaScript may say, is left out.
+ */
 function bounded<T>(answer: VendorAnswer<T>): VendorAnswer<T> {
-  if (answer.kind !== 'retry' || answer.retryAfterMs === undefined) return answer
+  if (answer.kind !== 'retry') return answer
   const { retryAfterMs, ...failure } = answer
-  return Number.isNaN(retryAfterMs)
-    ? failure
-    : { ...failure, retryAfterMs: Math.min(Math.max(retryAfterMs, 0), longestRestMs) }
+  const isDuration = typeof retryAfterMs === 'number' && retryAfterMs >= 0
+  return isDuration ? { ...failure, retryAfterMs: Math.min(retryAfterMs, longestRestMs) } : failure
 }
 
 /** What it threw may quote the candidate, so the message keeps to the verb. */

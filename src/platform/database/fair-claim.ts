@@ -4,7 +4,8 @@ import type { QueryResultRow } from 'pg'
 /**
  * Claims due rows in turns by tenant: while more is due than one claim takes, each tenant's first due row comes before
  * any tenant's second, and each claim goes on after the tenant where the one before ended. So a tenant waits for one row
- * of each other tenant at most, and a claim costs as much for ten thousand tenants as for ten (decision 0014).
+ * of each other tenant at most, or as many as go `together`, and a claim costs as much for ten thousand tenants as for ten
+ * (decision 0014).
  *
  * The claim is a later `due_at`; a process that dies loses it by the clock. Claimers of the same table, here or in other
  * processes, never get the same row.
@@ -30,6 +31,8 @@ export interface FairClaim {
   /** Rows and calls in flight of one tenant: while others wait, and alone. */
   among: number
   alone: number
+  /** Rows of one tenant that are taken in its turn, where it has them; fewer tenants are visited. At least 1, the default. */
+  together?: number
 }
 
 export interface Claimed<Row> {
@@ -56,12 +59,18 @@ export function createFairClaim<Row>(table: FairTable): ClaimFairly<Row> {
   const text = claimSql(table)
   let after: string = randomUUID()
   let isCrowded = table.byTime !== true
-  return async (sql, { most, leaseMs, inFlight = [], among, alone }) => {
-    const values = [most, leaseMs, JSON.stringify(countsOf(inFlight)), among, alone, after, isCrowded]
+  let isScattered = false
+  return async (sql, { most, leaseMs, inFlight = [], among, alone, together = 1 }) => {
+    const each = isScattered ? 1 : together
+    const values = [most, leaseMs, JSON.stringify(countsOf(inFlight)), among, alone, after, isCrowded, each]
     const { rows } = await sql.query<Row & Turn>(text, values)
     const end = rows[0]?.turns_end ?? null
     after = end ?? after
-    if (table.byTime) isCrowded = end !== null && rows.length >= most
+    const isFull = end !== null && rows.length >= most
+    // Tenants that have less than goes together leave room for others, which the next claims visit.
+    const mayBeFuller = end !== null && !isFull && each > 1
+    isScattered = mayBeFuller || (isScattered && isFull)
+    if (table.byTime) isCrowded = isFull || mayBeFuller
     return { rows, isMore: rows[0]?.is_more ?? false }
   }
 }
@@ -80,9 +89,9 @@ function countsOf(names: Iterable<string>): Record<string, number> {
 
 /**
  * `oldest`  what is due, when that is not more than is wanted;
- * `walk`    else hops from tenant to tenant, once around at most, and ends when so many were found that something is due
- *           of and that have no calls in flight: each of them gets a row;
- * `due`     the first row of each, of few tenants some more, and none that another claimer has locked: who claims at the
+ * `walk`    else hops from tenant to tenant, once around at most, and ends when enough were found that something is due
+ *           of and that have no calls in flight: each of them gets a row, or as many as go together;
+ * `due`     the first rows of each, of few tenants some more, and none that another claimer has locked: who claims at the
  *           same time gets the next ones. A row lies where it was locked (`ctid`) until the claim is committed, and is
  *           written without being looked for again;
  * `picked`  as many as are wanted, by turns, numbered behind their tenant's calls in flight.
@@ -108,9 +117,11 @@ function claimSql({ table, byTime = false, set, returning, join = '' }: FairTabl
          WHERE due_at IS NOT NULL AND walk.lap = 0 AND tenant_key <= $6 ORDER BY tenant_key, due_at LIMIT 1)
         LIMIT 1
       ) next
-      WHERE walk.fresh < $1::int
+      WHERE walk.fresh * $8::int < $1::int
     ), found AS MATERIALIZED (
-      SELECT tenant_key, least($1::int, greatest(1, $1::int * 3 / 2 / count(*) OVER ())) AS helping FROM walk WHERE is_due
+      SELECT tenant_key, least($1::int, CASE WHEN count(*) OVER () * $8::int >= $1::int THEN $8::int
+        ELSE greatest($8::int, $1::int * 3 / 2 / count(*) OVER ()) END) AS helping
+      FROM walk WHERE is_due
     ), due AS MATERIALIZED (
       ${byTime ? 'SELECT at, tenant_key, due_at FROM oldest WHERE NOT (SELECT is_there FROM crowd) UNION ALL' : ''}
       SELECT row.at, found.tenant_key, row.due_at FROM found CROSS JOIN LATERAL (
