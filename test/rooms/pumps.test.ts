@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, onTestFinished, test } from 'vitest'
 import type { Database } from '../../src/platform/database/database.js'
 import { memoryLimiter } from '../../src/platform/limiter/memory.js'
 import { eventually } from '../support/eventually.js'
