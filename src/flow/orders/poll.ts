@@ -26,9 +26,9 @@ export interface PollerOptions extends SettleOptions {
 }
 
 const batchSize = 100
-export const mostPerClaim = 500
+export const mostPerClaim = 1000
 /** Of one tenant, while others wait: a call asks for a hundred at once, so nobody waits long. */
-const together = 4
+const together = 8
 const longestScanMs = 1000
 
 /**
