@@ -90,7 +90,8 @@ function countsOf(names: Iterable<string>): Record<string, number> {
 /**
  * `oldest`  what is due, when that is not more than is wanted;
  * `walk`    else hops from tenant to tenant, once around at most, and ends when enough were found that something is due
- *           of and that have no calls in flight: each of them gets a row, or as many as go together;
+ *           of and that have no calls in flight: each of them gets a row, or as many as go together. Each hop is bounded
+ *           by the index on both sides: a filter would read all that lies behind the last tenant;
  * `due`     the first rows of each, of few tenants some more, and none that another claimer has locked: who claims at the
  *           same time gets the next ones. A row lies where it was locked (`ctid`) until the claim is committed, and is
  *           written without being looked for again;
@@ -109,12 +110,15 @@ function claimSql({ table, byTime = false, set, returning, join = '' }: FairTabl
       UNION ALL
       SELECT next.tenant_key, next.lap, next.is_due, walk.fresh + (next.is_due AND NOT $3::jsonb ? next.tenant_key)::int
       FROM walk CROSS JOIN LATERAL (
-        (SELECT tenant_key, walk.lap, due_at <= now() AS is_due FROM ${table}
-         WHERE due_at IS NOT NULL AND tenant_key > walk.tenant_key AND (walk.lap = 0 OR tenant_key <= $6)
-         ORDER BY tenant_key, due_at LIMIT 1)
+        (SELECT tenant_key, 0 AS lap, due_at <= now() AS is_due FROM ${table}
+         WHERE due_at IS NOT NULL AND walk.lap = 0 AND tenant_key > walk.tenant_key ORDER BY tenant_key, due_at LIMIT 1)
         UNION ALL
         (SELECT tenant_key, 1, due_at <= now() FROM ${table}
          WHERE due_at IS NOT NULL AND walk.lap = 0 AND tenant_key <= $6 ORDER BY tenant_key, due_at LIMIT 1)
+        UNION ALL
+        (SELECT tenant_key, 1, due_at <= now() FROM ${table}
+         WHERE due_at IS NOT NULL AND walk.lap = 1 AND tenant_key > walk.tenant_key AND tenant_key <= $6
+         ORDER BY tenant_key, due_at LIMIT 1)
         LIMIT 1
       ) next
       WHERE walk.fresh * $8::int < $1::int
