@@ -27,6 +27,7 @@ const heldBy = new Map<unknown, string>([
   ['42P01', 'was dropped at this moment'],
   ['55P03', 'is being dropped just now'],
 ])
+
 /** Orders of a statement, and how long their JSON may become: PostgreSQL takes 256 MB. */
 const page = 500
 const pageSize = 8 << 20
