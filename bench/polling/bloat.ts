@@ -14,7 +14,7 @@ const everyMs = 30_000
  */
 const asInAnHour = ["autovacuum_naptime = '2s'", 'autovacuum_vacuum_cost_delay = 0']
 
-/** (e) More claims and schedules than an hour brings, one after the other. */
+/** (e) More claims and schedules than an hour brings, one step after the other: what is asked is whether a step grows on the last. */
 export async function bloat(world: World, settings: Settings): Promise<Section> {
   const { orders, bloatSteps, bloatCycles } = settings
   await dueWithin(world, -60_000, everyMs)

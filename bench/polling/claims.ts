@@ -24,18 +24,20 @@ interface Runs {
 export async function claims(world: World, settings: Settings): Promise<Section> {
   const { orders, tenants, manyTenants } = settings
   const sizes = await sizesOf(world)
-  await dueWithin(world, -60_000, intervalMs)
   const runs = new Map<number, Runs>()
   for (const workers of [1, 2]) runs.set(workers, { ours: [], delayed: [] })
   for (let round = 0; round < settings.rounds; round += 1) {
+    await dueWithin(world, -60_000, intervalMs)
     for (const [workers, { ours, delayed }] of runs) {
       ours.push(await cycle(world, settings, workers))
       delayed.push(await delay(world, settings, workers))
     }
   }
-  await spreadOver(world, manyTenants)
   const many: Round[] = []
-  for (let round = 0; round < settings.rounds; round += 1) many.push(await cycle(world, settings, 2))
+  for (let round = 0; round < settings.rounds; round += 1) {
+    await spreadOver(world, manyTenants)
+    many.push(await cycle(world, settings, 2))
+  }
   await spreadOver(world, tenants)
   return section({ orders, tenants, manyTenants }, sizes, runs, many)
 }
@@ -49,6 +51,7 @@ async function cycle(world: World, { roundMs }: Settings, count: number): Promis
   const done = await Promise.all(claimers.map((each) => ask(each, roundMs)))
   const postgresMs = (await postgresCpuMs(world.pool)) - before
   await Promise.all(claimers.map((each) => each.stop()))
+  if (done.some((each) => each.seconds < roundMs / 1000)) throw new Error('all that was due was claimed within a round')
   const cycles = sum(done.map((each) => each.cycles))
   return {
     perSecond: sum(done.map((each) => each.cycles / each.seconds)),
@@ -118,8 +121,7 @@ function section(
       'The worker calls what the poller calls: a claim in turns by tenant, which also reads the vendor’s number of each order, and one statement for all orders that did not change. A delayed job carries the tenant and the interval; its worker takes it and delays it again.',
     ],
     gates: [
-      // The quick form, on a small fresh table, was seen at 0.7 to 1.2 where the full form has 2.4; why is not known.
-      { what: 'claims and schedules against BullMQ, two workers', ratio, least: 0.4 },
+      { what: 'claims and schedules against BullMQ, two workers', ratio, least: 1 },
       { what: `the rate with ${manyTenants} tenants against ${tenants}`, ratio: byTenants, least: 0.3 },
     ],
   }

@@ -10,6 +10,8 @@ export interface Settings {
   delayedJobs: number
   pollRounds: number
   pollMs: number
+  /** Of so many ms each, after what came due meanwhile is done. */
+  lateRounds: number
   lateMs: number
   /** Claims and settlements in each step of the part about bloat. */
   bloatSteps: number
@@ -24,10 +26,11 @@ export const full: Settings = {
   rounds: 5,
   roundMs: 3000,
   delayedJobs: 15_000,
-  pollRounds: 3,
+  pollRounds: 5,
   pollMs: 10_000,
-  lateMs: 60_000,
-  bloatSteps: 4,
+  lateRounds: 5,
+  lateMs: 20_000,
+  bloatSteps: 5,
   bloatCycles: 750_000,
 }
 

@@ -1,11 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  type Asker,
-  type ClaimFairly,
-  createFairClaim,
-  type FairTable,
-} from '../../src/platform/database/fair-claim.js'
+import { type ClaimFairly, createFairClaim, type FairTable } from '../../src/platform/database/fair-claim.js'
+import { explaining } from '../support/plans.js'
 import { type Ground, layGround } from '../support/room.js'
 
 interface Row {
@@ -28,19 +24,6 @@ const polls: FairTable = {
 const columns = { vendor_tasks: `subject, action`, poll_schedule: `background_check_id, interval_ms` }
 const defaults = { vendor_tasks: `'place'`, poll_schedule: '0' }
 let room: Ground
-
-interface Node {
-  'Relation Name'?: string
-  'Rows Removed by Filter'?: number
-  'Actual Loops': number
-  Plans?: Node[]
-}
-
-/** Rows of tables that were read and not wanted, in a plan of EXPLAIN (ANALYZE, FORMAT JSON). */
-function removedBelow(node: Node): number {
-  const own = node['Relation Name'] === undefined ? 0 : (node['Rows Removed by Filter'] ?? 0) * node['Actual Loops']
-  return (node.Plans ?? []).reduce((sum, below) => sum + removedBelow(below), own)
-}
 
 beforeAll(async () => {
   room = await layGround()
@@ -159,21 +142,13 @@ describe.each([
   it('reads nothing of the tenants that lie behind the end of its round', async () => {
     await clear()
     await backlog(Array.from({ length: 20 }, () => 60))
-    let removed = 0
-    const { pool } = room.database
-    const asker: Asker = {
-      query: async (text, values) => {
-        const { rows } = await pool.query(`EXPLAIN (ANALYZE, FORMAT JSON) ${text}`, values)
-        removed += removedBelow(rows[0]['QUERY PLAN'][0].Plan)
-        return { rows: [] }
-      },
-    }
+    const { pool, counted } = explaining(room.database.pool)
     // Each begins where chance has it; all but those behind the last tenant end before some other.
     for (let claims = 0; claims < 5; claims += 1) {
       const claimer = createFairClaim<Row>({ ...table, byTime: false })
-      await claimer(asker, { most: 40, leaseMs: 60_000, among: 40, alone: 40 })
+      await claimer(pool, { most: 40, leaseMs: 60_000, among: 40, alone: 40 })
     }
-    expect(removed).toBe(0)
+    expect(counted.unwanted).toBe(0)
   })
 
   it('finds nothing where nothing is due', async () => {

@@ -6,6 +6,7 @@ import { settleFailure, settleUnchanged, settleUnknown } from '../../src/flow/or
 import type { VendorAdapter, VendorOrder } from '../../src/flow/vendor/adapter.js'
 import { eventually } from '../support/eventually.js'
 import { lanesOn } from '../support/lane-room.js'
+import { explaining } from '../support/plans.js'
 import { count, type Ground, layGround, one } from '../support/room.js'
 import { ok, scriptedVendor } from '../support/scripted-vendor.js'
 import { saying, stage } from '../support/vendor-words.js'
@@ -132,6 +133,25 @@ test.each([
   expect(await count(database, told, [asked, flags])).toBe(1)
   expect(await count(database, told, [overtaken, flags])).toBe(0)
   await database.pool.query('DELETE FROM poll_schedule')
+})
+
+test('a settlement reads its own rows only, though none was claimed when PostgreSQL last counted', async () => {
+  const { pool } = ground.database
+  await pool.query(
+    `INSERT INTO poll_schedule (background_check_id, tenant_key, interval_ms) SELECT n::text, 'tk_lane', 0 FROM generate_series(1, 3000) n`,
+  )
+  await pool.query('ANALYZE poll_schedule')
+  const claim = createPollClaim(ground.database)
+  const { rows } = await claim({ most: 400, among: 400, alone: 400, leaseMs: 600_000 })
+  expect(rows).toHaveLength(400)
+  const { sealer, log } = ground
+  const explained = explaining(pool)
+  const database = { ...ground.database, pool: explained.pool }
+  const terms = { minMs: 3_600_000, maxMs: 3_600_000 }
+  await settleUnchanged({ database, sealer, log, terms, onReady: () => undefined }, rows)
+  expect(explained.counted.unwanted).toBe(0)
+  expect(await count(ground.database, 'poll_schedule WHERE claimed')).toBe(0)
+  await pool.query('DELETE FROM poll_schedule')
 })
 
 test('an order that ended at Feishu is not asked for any more', async () => {

@@ -151,15 +151,18 @@ interface Rescheduled {
 }
 
 /**
- * Rows are locked in order, as ending orders does, and written where they lie then. One that somebody else wrote after
- * this statement had begun lies where the statement cannot see it: it is held and not written, and is again the next time.
+ * Rows are looked up one by one: of a join PostgreSQL thinks by how many were claimed when it last counted, and where that
+ * was none, it compares each that is claimed with each of these. They are locked in order, as ending orders does, and written
+ * where they lie then. One that somebody else wrote after this statement had begun lies where the statement cannot see it:
+ * it is held and not written, and is again the next time.
  */
 const rescheduleSql = `
   WITH held AS MATERIALIZED (
-    SELECT s.ctid AS at, w.interval_ms, w.ms
-    FROM unnest($1::text[], $2::int[], $3::int[], $4::float8[]) AS w (id, fence, interval_ms, ms)
-    JOIN poll_schedule s ON s.background_check_id = w.id AND s.fence = w.fence AND s.claimed
-    ORDER BY s.background_check_id FOR UPDATE OF s
+    SELECT s.at, w.interval_ms, w.ms
+    FROM (SELECT * FROM unnest($1::text[], $2::int[], $3::int[], $4::float8[]) AS w (id, fence, interval_ms, ms) ORDER BY id) w
+    CROSS JOIN LATERAL (
+      SELECT ctid AS at FROM poll_schedule WHERE background_check_id = w.id AND fence = w.fence AND claimed FOR UPDATE
+    ) s
   ), written AS (
     UPDATE poll_schedule s SET claimed = false, nudged = false, interval_ms = held.interval_ms,
       fingerprint = coalesce($5::bytea, s.fingerprint),
