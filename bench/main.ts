@@ -32,7 +32,9 @@ async function main(args: readonly string[]): Promise<number> {
     await writeWholeReport()
     return 0
   }
+  const startedAt = performance.now()
   const measured = await withStores((stores) => lookAtAll(chosen(asked), stores))
+  console.log(`\nin all: ${Math.round((performance.now() - startedAt) / 1000)} s`)
   return isGate ? check(measured) : 0
 }
 

@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import type { Measured } from './measure.js'
 import { suites } from './suites.js'
+import { sum } from './support/figures.js'
 import { textOf } from './support/report.js'
 
 const folder = new URL('results/', import.meta.url)
@@ -14,15 +15,18 @@ export async function keepResults(measured: Measured): Promise<void> {
 /** `bench/report.md`, from what is kept. */
 export async function writeWholeReport(): Promise<void> {
   const kept = await Promise.all(Object.keys(suites).map(readResults))
-  const parts = kept.filter((each) => each !== null).map(describe)
-  await writeFile(new URL('report.md', import.meta.url), `${[introduction, ...parts].join('\n\n')}\n`)
+  const measured = kept.filter((each) => each !== null)
+  const minutes = Math.round(sum(measured.map(({ seconds }) => seconds)) / 60)
+  const parts = [introduction(minutes), ...measured.map(describe)]
+  await writeFile(new URL('report.md', import.meta.url), `${parts.join('\n\n')}\n`)
 }
 
-const introduction = `# What was measured
+const introduction = (minutes: number) => `# What was measured
 
-Each figure is a median with the least and the most of its rounds; what is compared runs in turns within one run, on one machine,
-since machines differ: the ratios are what carries over. \`npm run bench\` measures all of it again, \`npm run bench -- quick\` takes
-a look in two minutes, \`npm run bench -- gate\` tells whether a ratio has left its wide bounds. PostgreSQL and Redis are the
+Each figure is a median with the least and the most of its rounds, five or more; one without a spread was counted once: sizes,
+plans, statements, which another run repeats. What is compared runs in turns within one run, on one machine, since machines
+differ: the ratios are what carries over. \`npm run bench\` measures all of it again in some ${minutes} minutes,
+\`npm run bench -- quick\` takes a look in two, \`npm run bench -- gate\` tells whether a ratio has left its wide bounds. PostgreSQL and Redis are the
 benchmark's own. How long nothing grows is in [report-soak.md](report-soak.md), what follows for the size of machines in
 [docs/capacity.md](../docs/capacity.md).`
 
@@ -30,7 +34,7 @@ function describe({ suite, command, on, seconds, machine, load, sections }: Meas
   const { title = suite, about = '' } = suites[suite] ?? {}
   const facts = [
     `\`${command}\` on ${on}, ${seconds} s.`,
-    `${machine}\n- load before ${load.before}, after ${load.after}; the benchmark's own processes are in the latter`,
+    `${machine}\n- load before ${load.before}, after ${load.after}; the suite before is in the first, this one in the second`,
   ]
   return [`# ${title}`, about, ...facts, ...sections.map(textOf)].join('\n\n')
 }

@@ -2,6 +2,7 @@ import type { SandboxFeishu, SandboxVendor } from '../../src/sandbox/index.js'
 import { sum } from '../support/figures.js'
 import type { Stores } from '../support/stores.js'
 import { until } from '../support/wait.js'
+import { walPosition } from '../support/wal.js'
 import { app, startWorld, tenantKey, type World } from './world.js'
 
 export interface Weights {
@@ -23,10 +24,10 @@ export async function sizeUp(stores: Stores, orders: number): Promise<Weights> {
   try {
     const { sql, service, feishu } = world
     const before = await sizes(world)
-    const [walBefore, statementsBefore] = [await wal(world), await service.ask<number>('statements')]
+    const [walBefore, statementsBefore] = [await walPosition(sql), await service.ask<number>('statements')]
     await liveThrough(world, orders)
     const statements = (await service.ask<number>('statements')) - statementsBefore
-    const walBytes = (await wal(world)) - walBefore
+    const walBytes = (await walPosition(sql)) - walBefore
     const windows = await windowsOf(world)
     const connections = await sql.query<{ n: number }>(
       `SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name LIKE 'bgc-bridge%' AND pid <> pg_backend_pid()`,
@@ -96,11 +97,6 @@ function difference(after: Size, before: readonly Size[]): Size {
     bytes: after.bytes - (then?.bytes ?? 0),
     indexBytes: after.indexBytes - (then?.indexBytes ?? 0),
   }
-}
-
-async function wal({ sql }: World): Promise<number> {
-  const { rows } = await sql.query<{ at: number }>(`SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::float8 AS at`)
-  return rows[0]?.at ?? Number.NaN
 }
 
 async function windowsOf({ redis }: World): Promise<Weights['windows']> {

@@ -15,6 +15,8 @@ export interface Ordering {
 export interface FeishuSaw {
   /** By check: when its event was first pushed and when it was acknowledged; when its first stage and result were accepted. */
   checks: Array<{ id: string; pushedAt: number; acknowledgedAt?: number; stageAt?: number; resultAt?: number }>
+  /** Pushes of which the first attempt was not answered 200; each was sent again until it was. */
+  pushedAgain: number
   refused: number
   violations: string[]
   /** Of one call, in ms. */
@@ -80,9 +82,13 @@ async function pushSteadily(perSecond: number): Promise<void> {
   }
 }
 
-/** Again, where the service had no time for it: Feishu would come back in 15 s. */
+/** Again, where the service had no time for it: Feishu would come back in 15 s. `saw` tells how many had to be. */
 async function push(eventId: string): Promise<void> {
   while ((await running().redeliver(eventId)).outcome !== 'acknowledged') await sleep(500)
+}
+
+function isPushedAgain(eventId: string): boolean {
+  return running().event(eventId).attempts[0]?.outcome !== 'acknowledged'
 }
 
 function counts() {
@@ -112,6 +118,7 @@ function saw(): FeishuSaw {
   const lasted = calls.flatMap(({ at, endedAt }) => (endedAt === undefined ? [] : [endedAt - at]))
   return {
     checks,
+    pushedAgain: [...events.values()].filter(isPushedAgain).length,
     refused: calls.filter(({ code }) => code === 99991400).length,
     violations: running()
       .checkPromises()

@@ -1,4 +1,4 @@
-import { quantile, spread } from '../support/figures.js'
+import { quantile, sum } from '../support/figures.js'
 import type { Section } from '../support/report.js'
 import type { Stores } from '../support/stores.js'
 import { until } from '../support/wait.js'
@@ -15,6 +15,7 @@ interface Round {
   /** Since the vendor shows a first stage, until Feishu has accepted it. */
   toFeishu: number[]
   violations: number
+  pushedAgain: number
 }
 
 /** (a) A steady load: how late the vendor and Feishu know, by the way that changes are heard of. */
@@ -48,6 +49,7 @@ async function orderSteadily(stores: Stores, settings: Settings, way: Way): Prom
       ),
       toFeishu: checks.map(({ id, stageAt = Number.NaN }) => stageAt - (placed.get(id)?.stageAt ?? Number.NaN)),
       violations: at.violations.length + from.doubled,
+      pushedAgain: at.pushedAgain,
     }
   } finally {
     await world.stop()
@@ -60,22 +62,28 @@ const names: Record<Way, string> = {
   polls: `polls, ${pollMinMs / 1000} s at first`,
 }
 
+type Hop = 'toVendor' | 'toFeishu'
+
 function section(settings: Settings, rounds: readonly Round[]): Section {
   const of = (way: Way) => rounds.filter((round) => round.way === way)
-  const ms = (way: Way, which: 'toVendor' | 'toFeishu', share: number) =>
-    spread(
-      of(way).map((round) => quantile(round[which], share)),
-      0,
-    )
-  const median = (way: Way) =>
+  const pooled = (way: Way, which: Hop, share: number) =>
     quantile(
-      of(way).flatMap((round) => round.toFeishu),
-      0.5,
+      of(way).flatMap((round) => round[which]),
+      share,
     )
+  const p50 = (way: Way, which: Hop) => {
+    const medians = of(way).map((round) => quantile(round[which], 0.5))
+    const ofRounds =
+      medians.length < 2 ? '' : ` (${Math.min(...medians).toFixed(0)}–${Math.max(...medians).toFixed(0)})`
+    return pooled(way, which, 0.5).toFixed(0) + ofRounds
+  }
+  const p99 = (way: Way, which: Hop) => pooled(way, which, 0.99).toFixed(0)
   const expected = new Map(settings.ways.map((way) => [way, expectedWaits(way, settings.stageAfterMs)]))
   const wait = (way: Way, share: number) => quantile(expected.get(way) ?? [], share)
-  const violations = rounds.reduce((total, round) => total + round.violations, 0)
-  const nudged = median('nudge')
+  const violations = sum(rounds.map((round) => round.violations))
+  const pushedAgain = sum(rounds.map((round) => round.pushedAgain))
+  const nudged = pooled('nudge', 'toFeishu', 0.5)
+  const orders = of('nudge').reduce((total, { toFeishu }) => total + toFeishu.length, 0)
   return {
     title: `(a) ${settings.ordersPerSecond} orders per second: how late each side knows`,
     head: [
@@ -89,10 +97,10 @@ function section(settings: Settings, rounds: readonly Round[]): Section {
     ],
     rows: settings.ways.map((way) => [
       names[way],
-      ms(way, 'toVendor', 0.5),
-      ms(way, 'toVendor', 0.99),
-      ms(way, 'toFeishu', 0.5),
-      ms(way, 'toFeishu', 0.99),
+      p50(way, 'toVendor'),
+      p99(way, 'toVendor'),
+      p50(way, 'toFeishu'),
+      p99(way, 'toFeishu'),
       wait(way, 0.5).toFixed(0),
       wait(way, 0.99).toFixed(0),
     ]),
@@ -103,12 +111,17 @@ function section(settings: Settings, rounds: readonly Round[]): Section {
         met: nudged <= 250,
       },
       { what: 'nothing lost or doubled, by the oracle', figure: `${violations} violations`, met: violations === 0 },
+      { what: 'every push answered 200 at first', figure: `${pushedAgain} were not`, met: pushedAgain === 0 },
     ],
     notes: [
-      `One process of each role, the strict sandboxes in processes of their own, ${settings.rounds} rounds of ${settings.steadyMs / 1000} s for each way, the first second left out. A stage is reached ${settings.stageAfterMs.map((each) => each / 1000).join('–')} s after its order was placed, at random, and the result soon after it. By nudges alone: \`VENDOR_POLL_MIN_MS\` is 30 s as shipped, and no feed. The feed and the polls are set to ${pollMinMs / 1000} s; as shipped both look every 30 s, and the wait, which is nearly all of it, is 30 times as long. The wait is computed: that for a feed is even up to its interval, that for polls comes from the schedule, whose intervals grow by half while nothing changes.`,
+      `One process of each role, the strict sandboxes in processes of their own, ${settings.rounds} rounds of ${settings.steadyMs / 1000} s for each way, the first second left out. Percentiles are of the ${orders} orders of all rounds of a way together; in brackets the least and the most of the rounds’ medians. A stage is reached ${settings.stageAfterMs.map((each) => each / 1000).join('–')} s after its order was placed, at random, and the result soon after it. By nudges alone: \`VENDOR_POLL_MIN_MS\` is 30 s as shipped, and no feed. The feed and the polls are set to ${pollMinMs / 1000} s; as shipped both look every 30 s, and the wait is 30 times as long. The wait is computed: that for a feed is even up to its interval, that for polls comes from the schedule, whose intervals grow by half while nothing changes.`,
     ],
     gates: [
-      { what: 'a nudged stage: p50 until Feishu accepts it, to 250 ms', ratio: nudged / 250, most: 8 },
+      {
+        what: 'a nudged stage until Feishu accepts it, to an order until the vendor has it, p50',
+        ratio: nudged / pooled('nudge', 'toVendor', 0.5),
+        most: 12,
+      },
       { what: 'steady orders: violations', ratio: violations, most: 0 },
     ],
   }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Redis } from 'ioredis'
 import pg from 'pg'
 import { migrate } from '../../src/platform/database/migrate.js'
 import { type Child, startChild } from '../support/child.js'
@@ -16,8 +17,8 @@ export type Part = (typeof roles)[number] | 'feishu' | 'vendor'
 export interface World {
   feishu: Child
   vendor: Child
-  /** CPU of each process until now, in ms. */
-  cpu(): Promise<Record<Part | 'postgres', number>>
+  /** CPU of each until now, in ms; of PostgreSQL, all of its processes. */
+  cpu(): Promise<Record<Part | 'postgres' | 'redis', number>>
   /** The most that each process has held, in MiB. */
   peakMemory(): Promise<Record<Part, number>>
   stop(): Promise<void>
@@ -46,12 +47,18 @@ export async function startWorld(stores: Stores, settings: Settings, way: Way): 
   await feishu.ask('aim', door)
   if (way === 'nudge') await vendor.ask('notify', { url: door, key: operatorKey })
   const pool = new pg.Pool({ connectionString: stores.databaseUrl, max: 1 })
+  const redis = new Redis(stores.redisUrl)
   return {
     feishu,
     vendor,
-    cpu: async () => ({ ...(await ofEach(parts, cpuMsOf)), postgres: await postgresCpuMs(pool) }),
+    cpu: async () => ({
+      ...(await ofEach(parts, cpuMsOf)),
+      postgres: await postgresCpuMs(pool),
+      redis: await redisCpuMs(redis),
+    }),
     peakMemory: () => ofEach(parts, peakMiBOf),
     stop: async () => {
+      redis.disconnect()
       await pool.end()
       await Promise.all([receiver, poller, sync].map((each) => each.stop()))
       await Promise.all([feishu, vendor].map((each) => each.stop()))
@@ -75,6 +82,13 @@ async function ofEach(parts: Record<Part, Child>, figure: (pid: number) => Promi
   const figures = await Promise.all(Object.entries(parts).map(async ([name, { pid }]) => [name, await figure(pid)]))
   // The same names as those of `parts`.
   return Object.fromEntries(figures) as Record<Part, number>
+}
+
+/** As Redis says it itself, of all its threads: https://redis.io/docs/latest/commands/info/ */
+async function redisCpuMs(redis: Redis): Promise<number> {
+  const text = await redis.info('cpu')
+  const seconds = (name: string) => Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(text)?.[1] ?? Number.NaN)
+  return 1000 * (seconds('used_cpu_user') + seconds('used_cpu_sys'))
 }
 
 async function peakMiBOf(pid: number): Promise<number> {

@@ -33,11 +33,16 @@ export const changes: Section = {
     ['garbage of all of these', '–', '25.9', '9.1'],
     ['the whole main thread, under the profiler', '–', '203', '104'],
     ['CPU of the process per event, without the profiler, of the SDK’s in the same run', '–', '0.93', '0.64'],
-    ['CPU of PostgreSQL per event, µs', '–', '35', '24'],
   ],
   aims: [],
   notes: [
-    'The rows but for the last two: `BENCH_NODE_ARGS="--cpu-prof --cpu-prof-dir=../profiles" npm run bench -- intake`, once with the code before the change and once with the code after it. It leaves the profile of the service’s process; a row is the time of a function with all it calls, as any reader of `.cpuprofile` files adds it up, divided by the events. The last two rows: `npm run bench -- intake` with each code. Before and after are two runs on one busy machine, the later less busy: what was not touched (JSON, the answer’s way out) took 0.78 of its time in it, so a change is what went beyond that. CPU against the SDK’s door in the same run is what carries over; (a) measures it anew.',
+    `Before is 9cb3904 and after 13e714d, the commit after it, each with the benchmark of 7b7ef8c, since they have none of the intake yet. The last row, as in (a): ${commandOf('9cb3904')}, and the same with 13e714d. The rows above it: the same with \`BENCH_NODE_ARGS="--cpu-prof --cpu-prof-dir=../profiles"\` in front of \`npm run bench\`, which leaves the profile of the service’s process; a row is the time of a function with all it calls, as any reader of \`.cpuprofile\` files adds it up, divided by the events. Before and after are two runs on one busy machine, the later less busy: what was not touched (JSON, the answer’s way out) took 0.78 of its time in it, so a change is what went beyond that. CPU against the SDK’s door in the same run is what carries over; (a) measures it anew.`,
     'What is left, by the second profile: the kernel’s part of answers (13 %) and of PostgreSQL’s socket, sealing (8 %, a quarter of it for random nonces one by one), JSON (7 %), decryption (6 %), hashes (6 %).',
   ],
+}
+
+/** Where it lies is of no matter. */
+function commandOf(commit: string): string {
+  const archives = [commit, '7b7ef8c bench'].map((each) => `git archive ${each} | tar x -C ../before`)
+  return `\`mkdir ../before && ${archives.join(' && ')} && (cd ../before && npm ci && npm run bench -- intake)\``
 }

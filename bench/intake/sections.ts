@@ -41,7 +41,8 @@ export function saturationSection({ connections, events }: Settings, rounds: rea
       ['CPU of who pushes, of one core', ...of((turn) => turn.cpuShare, 2)],
     ],
     aims: [
-      { what: 'at least 1.3 times the SDK’s door, 2 in sight', figure: spread(ratios, 2), met: ratio >= 1.3 },
+      { what: 'at least 1.3 times the SDK’s door', figure: spread(ratios, 2), met: ratio >= 1.3 },
+      { what: '2 times, which was hoped for', figure: spread(ratios, 2), met: ratio >= 2 },
       { what: 'p99 below 50 ms', figure: `${spread(p99, 1)} ms`, met: median(p99) < 50 },
     ],
     notes: [

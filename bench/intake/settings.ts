@@ -24,7 +24,7 @@ export const full: Settings = {
   events: 40_000,
   steadyPerSecond,
   steadyRounds: 5,
-  steadySeconds: 4,
+  steadySeconds: 10,
 }
 
 export const quick: Settings = {

@@ -27,6 +27,7 @@ export async function bloat(world: World, settings: Settings): Promise<Section> 
   for (let step = 0; step < bloatSteps; step += 1) {
     const question = { forMs: 600_000, cycles: bloatCycles / 2, intervalMs: everyMs }
     const done = await Promise.all(claimers.map((each) => each.ask<Cycled>('run', question)))
+    if (done.some((each) => each.cycles < question.cycles)) throw new Error(`not ${bloatCycles} claims within a step`)
     const seconds = Math.max(...done.map((each) => each.seconds))
     steps.push({
       cycles: sum(done.map((each) => each.cycles)),
@@ -72,7 +73,6 @@ function section(orders: number, steps: readonly Step[]): Section {
     notes: [
       'An hour of a poll every half hour is two claims and schedules for each order. Here they come as fast as they can, an hour within two minutes, so PostgreSQL looks for what to vacuum every 2 s instead of every minute, and does not pause in between.',
     ],
-    gates: [{ what: 'growth of the schedule in the last step', ratio: growth, most: 1.1 }],
   }
 }
 

@@ -15,18 +15,24 @@ export interface DelayedRun {
   bytesEach: number
 }
 
-/** Adds jobs that are due in a second, measures their memory, and lets workers delay all of them again. */
-export async function runDelayed({ redisUrl }: Stores, workers: readonly Child[], jobs: number): Promise<DelayedRun> {
+/** Adds jobs that are due in a second, measures their memory, and lets workers that are warm delay all of them again. */
+export async function runDelayed(stores: Stores, workers: readonly Child[], jobs: number): Promise<DelayedRun> {
+  await delayAll(stores, workers, Math.ceil(jobs / 8))
+  return delayAll(stores, workers, jobs)
+}
+
+async function delayAll({ redisUrl }: Stores, workers: readonly Child[], jobs: number): Promise<DelayedRun> {
   const redis = new Redis(redisUrl, { maxRetriesPerRequest: null })
   const queue = new Queue(queueName, { connection: redis })
   await queue.obliterate({ force: true })
   const before = await usedBytes(redis)
   for (let from = 0; from < jobs; from += 500) await queue.addBulk(someJobs(from, Math.min(jobs, from + 500)))
   const bytesEach = ((await usedBytes(redis)) - before) / jobs
-  const count = async () => sum(await Promise.all(workers.map((worker) => worker.ask<number>('done'))))
   await sleep(dueInMs)
+  await Promise.all(workers.map((worker) => worker.ask('connect', { intervalMs, concurrency: 500 })))
+  const count = async () => sum(await Promise.all(workers.map((worker) => worker.ask<number>('done'))))
   const startedAt = performance.now()
-  await Promise.all(workers.map((worker) => worker.ask('run', { intervalMs, concurrency: 500 })))
+  await Promise.all(workers.map((worker) => worker.ask('run')))
   await until('all jobs are delayed again', async () => (await count()) >= jobs, 120_000, 20)
   const seconds = (performance.now() - startedAt) / 1000
   await Promise.all(workers.map((worker) => worker.ask('end')))

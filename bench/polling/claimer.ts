@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { claimForBatches } from '../../src/flow/orders/poll.js'
 import { createPollClaim } from '../../src/flow/orders/poll-claim.js'
 import { settleUnchanged } from '../../src/flow/orders/poll-settle.js'
@@ -23,12 +24,15 @@ export interface Cycled {
   cycles: number
   seconds: number
   cpuMs: number
+  /** Nothing was due for a while. */
+  foundNothing: boolean
 }
 
 const log = createLogger('silent')
 const database = openDatabase({ url: process.env.DATABASE_URL ?? '', log, connections: 2 })
 const sealer = createSealer([{ id: 'k1', key: Buffer.alloc(32, 7) }])
 const claim = createPollClaim(database)
+const idleMs = 20
 const batches = claimForBatches(mostPerClaim, { leaseMs: 60_000 })
 
 async function run({ forMs, cycles, intervalMs }: Cycles): Promise<Cycled> {
@@ -36,17 +40,22 @@ async function run({ forMs, cycles, intervalMs }: Cycles): Promise<Cycled> {
   const before = process.cpuUsage()
   const startedAt = performance.now()
   let done = 0
+  let foundNothing = false
   let settled = Promise.resolve()
   while (done < cycles && performance.now() < startedAt + forMs) {
     const { rows } = await claim(batches)
-    if (rows.length === 0) break
     await settled
+    if (rows.length === 0) {
+      foundNothing = true
+      await sleep(idleMs)
+      continue
+    }
     settled = settleUnchanged({ database, sealer, log, terms, onReady: () => undefined }, rows)
     done += rows.length
   }
   await settled
   const { user, system } = process.cpuUsage(before)
-  return { cycles: done, seconds: (performance.now() - startedAt) / 1000, cpuMs: (user + system) / 1000 }
+  return { cycles: done, seconds: (performance.now() - startedAt) / 1000, cpuMs: (user + system) / 1000, foundNothing }
 }
 
 answerQuestions({ run }, () => database.stop())

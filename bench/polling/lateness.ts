@@ -89,9 +89,8 @@ function section({ orders }: Settings, rounds: readonly Round[], everyMs: number
       { what: 'process memory below 300 MB', figure: `${mostMb.toFixed(0)} MB`, met: mostMb < 300 },
     ],
     notes: [
-      `From the time at which a poll is due to the claim, noted by PostgreSQL for a tenth of the orders: ${spread(of('count'), 0)} claims in each round. The poller looks once a second. Each round starts a service, and begins when that has done what came due while there was none.`,
+      `From the time at which a poll is due to the claim, noted by PostgreSQL for a tenth of the orders, and to the end of the round for those that wait then: ${spread(of('count'), 0)} in each round. The poller looks once a second. Each round starts a service, and begins when that has done what came due while there was none.`,
     ],
-    gates: [{ what: 'p99 of lateness against the interval', ratio: p99, most: 0.1 }],
   }
 }
 
@@ -114,7 +113,10 @@ async function noteNoMore({ pool }: World): Promise<void> {
 async function noted({ pool }: World): Promise<Late> {
   const { rows } = await pool.query<Late>(
     `SELECT count(*)::int AS count, percentile_disc(0.5) WITHIN GROUP (ORDER BY ms) AS p50,
-       percentile_disc(0.99) WITHIN GROUP (ORDER BY ms) AS p99, max(ms) AS most FROM bench_late`,
+       percentile_disc(0.99) WITHIN GROUP (ORDER BY ms) AS p99, max(ms) AS most
+     FROM (SELECT ms FROM bench_late UNION ALL
+       SELECT extract(epoch FROM now() - due_at)::float8 * 1000 FROM poll_schedule
+       WHERE due_at <= now() AND NOT claimed AND background_check_id LIKE '%7') late`,
   )
   if (rows[0] === undefined || rows[0].count === 0) throw new Error('no poll was claimed')
   return rows[0]

@@ -1,17 +1,21 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { startChild } from '../support/child.js'
 import { sum } from '../support/figures.js'
 import type { Section } from '../support/report.js'
-import { addOrders } from './rows.js'
+import { addOrders, dueWithin } from './rows.js'
 import { intervalMs, type Settings } from './settings.js'
+import type { Asked } from './vendor.js'
 import { startPollingService, type World } from './world.js'
 
 interface Held {
   orders: number
+  polled: number
+  /** Most that was seen. */
   keys: number
   bytes: number
 }
+
+const lookForMs = 3000
 
 /** (d) What Redis holds while the service polls, with ever more open orders; fills the tables on the way. */
 export async function memory(world: World, { orders, tenants }: Settings): Promise<Section> {
@@ -25,25 +29,32 @@ export async function memory(world: World, { orders, tenants }: Settings): Promi
   const growth = Math.max(...bytes) / Math.min(...bytes)
   return {
     title: '(d) What Redis holds while the service polls',
-    head: ['open orders', 'keys', 'bytes of all keys'],
-    rows: held.map((each) => [String(each.orders), String(each.keys), String(each.bytes)]),
+    head: ['open orders, all due', 'polled meanwhile', 'most keys', 'most bytes of all keys'],
+    rows: held.map((each) => [each.orders, each.polled, each.keys, each.bytes].map(String)),
     aims: [
       { what: 'independent of the number of orders', figure: `${growth.toFixed(2)} times at most`, met: growth < 1.05 },
     ],
-    gates: [{ what: 'keys in Redis with all orders against none', ratio: growth, most: 1.2 }],
+    notes: [`Looked at for ${lookForMs / 1000} s, as often as Redis answers.`],
   }
 }
 
 async function look(world: World, orders: number): Promise<Held> {
+  if (orders > 0) await dueWithin(world, -60_000, intervalMs)
   const redis = new Redis(world.stores.redisUrl)
   await redis.flushall()
   const vendor = await startChild('polling/vendor')
   const service = await startPollingService(world, await vendor.ask<string>('url'), intervalMs)
-  await sleep(3000)
-  const keys = await redis.keys('*')
-  const sizes = await Promise.all(keys.map((key) => redis.memory('USAGE', key, 'SAMPLES', 0)))
+  const held: Held = { orders, polled: 0, keys: 0, bytes: 0 }
+  for (const end = performance.now() + lookForMs; performance.now() < end; ) {
+    const keys = await redis.keys('*')
+    const sizes = await Promise.all(keys.map((key) => redis.memory('USAGE', key, 'SAMPLES', 0)))
+    held.keys = Math.max(held.keys, keys.length)
+    held.bytes = Math.max(held.bytes, sum(sizes.map((size) => size ?? 0)))
+  }
+  held.polled = (await vendor.ask<Asked>('asked')).orders
   redis.disconnect()
   await service.stop()
   await vendor.stop()
-  return { orders, keys: keys.length, bytes: sum(sizes.map((size) => size ?? 0)) }
+  if (orders > 0 && held.polled === 0) throw new Error(`of ${orders} orders that were due none was polled`)
+  return held
 }

@@ -23,19 +23,25 @@ interface Explained {
 
 const claim = claimForBatches(mostPerClaim, { leaseMs: 60_000 })
 const few = 50
+const byTime = 'poll_schedule_due_at_idx'
+const byTenant = 'poll_schedule_tenant_key_due_at_idx'
 
-/** (f) Which indexes a claim reads, and how many buffers it touches. */
+/** (f) Which indexes a claim reads, how many buffers it touches, and how many it would without them. */
 export async function plans(world: World, settings: Settings): Promise<Section> {
   await dueWithin(world, -60_000, intervalMs)
   const backlog = explainer(world)
-  const all = [await backlog('all, the first claim'), await backlog('all, the claims after it')]
+  const all = [
+    await backlog('all, the first claim'),
+    await backlog('all, the claims after it'),
+    await backlog('all, the claims after it', byTenant),
+  ]
   await dueLater(world)
-  const nothing = await explainer(world)('nothing')
+  const nothing = [await explainer(world)('nothing'), await explainer(world)('nothing', byTime)]
   await world.pool.query(
     `UPDATE poll_schedule SET due_at = now() - interval '1 minute' WHERE background_check_id IN
        (SELECT background_check_id FROM poll_schedule ORDER BY background_check_id LIMIT ${few})`,
   )
-  return section(settings, [...all, await explainer(world)(String(few)), nothing])
+  return section(settings, [...all, await explainer(world)(String(few)), ...nothing])
 }
 
 /** Nothing is due within the benchmark. */
@@ -45,29 +51,33 @@ async function dueLater(world: World): Promise<void> {
   await world.pool.query('VACUUM ANALYZE poll_schedule')
 }
 
-/** A claimer whose claims are explained, taken back, and then made. */
-function explainer({ pool }: World): (state: string) => Promise<Explained> {
+/** A claimer whose claims are explained, `without` an index where that is named, taken back, and then made. */
+function explainer({ pool }: World): (state: string, without?: string) => Promise<Explained> {
   let root: Node | undefined
+  let missing: string | undefined
   const claimPolls = createPollClaim({
     pool: {
       query: async (text, values) => {
-        root = await explain(pool, text, values)
+        root = await explain(pool, text, values, missing)
         return pool.query(text, values)
       },
     },
   })
-  return async (state) => {
+  return async (state, without) => {
+    missing = without
     const { rows } = await claimPolls(claim)
     if (root === undefined) throw new Error('no claim was made')
     const buffers = root['Shared Hit Blocks'] + root['Shared Read Blocks']
-    return { state, claimed: rows.length, buffers, indexes: [...new Set(indexesOf(root))].sort() }
+    const name = without === undefined ? state : `${state}, without \`${without}\``
+    return { state: name, claimed: rows.length, buffers, indexes: [...new Set(indexesOf(root))].sort() }
   }
 }
 
-async function explain(pool: World['pool'], text: string, values: unknown[]): Promise<Node> {
+async function explain(pool: World['pool'], text: string, values: unknown[], without?: string): Promise<Node> {
   const client = await pool.connect()
   try {
     await client.query('BEGIN')
+    if (without !== undefined) await client.query(`DROP INDEX ${without}`)
     const { rows } = await client.query<{ 'QUERY PLAN': Array<{ Plan: Node }> }>(
       `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`,
       values,
@@ -87,7 +97,7 @@ function indexesOf(node: Node): string[] {
 }
 
 function section({ orders, tenants }: Settings, explained: readonly Explained[]): Section {
-  const idle = explained.find(({ claimed }) => claimed === 0)?.buffers ?? Number.NaN
+  const idle = explained.find(({ state }) => state === 'nothing')?.buffers ?? Number.NaN
   return {
     title: `(f) ${orders} open orders of ${tenants} tenants: what a claim of at most ${mostPerClaim} reads`,
     head: ['due', 'claimed', 'buffers', 'for each', 'indexes'],

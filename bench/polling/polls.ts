@@ -58,6 +58,7 @@ async function poll(world: World, vendor: Child, forMs: number): Promise<Round> 
     await deliveriesOf(world),
   ]
   await service.stop()
+  if (!(await isDue(world))) throw new Error('all that was due was asked for before the round was over')
   const orders = after.orders - before.orders
   return {
     perSecond: orders / seconds,
@@ -67,6 +68,10 @@ async function poll(world: World, vendor: Child, forMs: number): Promise<Round> 
     mostMb: usage.mostMb,
     changed: (deliveriesAfter - deliveries) / 2 / orders,
   }
+}
+
+async function isDue({ pool }: World): Promise<boolean> {
+  return (await pool.query('SELECT 1 FROM poll_schedule WHERE due_at <= now() AND NOT claimed LIMIT 1')).rowCount === 1
 }
 
 async function deliveriesOf({ pool }: World): Promise<number> {

@@ -25,7 +25,7 @@ export const full: Settings = {
   manyTenants: 10_000,
   rounds: 5,
   roundMs: 3000,
-  delayedJobs: 15_000,
+  delayedJobs: 40_000,
   pollRounds: 5,
   pollMs: 10_000,
   lateRounds: 5,
@@ -40,7 +40,7 @@ export const quick: Settings = {
   orders: 100_000,
   rounds: 2,
   roundMs: 800,
-  delayedJobs: 3000,
+  delayedJobs: 8000,
   pollRounds: 1,
   pollMs: 2000,
 }

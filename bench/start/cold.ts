@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { exitCodes } from '../../src/cli/exit-codes.js'
 import { cpuMsOf } from '../support/cpu.js'
 import { median, spread } from '../support/figures.js'
 import type { Section } from '../support/report.js'
@@ -33,14 +32,19 @@ export async function coldStarts(contenders: readonly Contender[], { rounds }: S
   return measured
 }
 
-/** To the end of a program that ends by itself. */
-export async function timeOf(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<number> {
+/** To the end of a program that ends by itself; throws when it ends with another code, as what failed is not what was to be timed. */
+export async function timeOf(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  expected = 0,
+): Promise<number> {
   const { PATH = '', HOME = '' } = process.env
   const startedAt = performance.now()
   const child = spawn(process.execPath, args, { env: { PATH, HOME, NODE_ENV: 'production', ...env }, stdio: 'ignore' })
-  const [code] = await once(child, 'exit')
-  if (code === exitCodes.usage) throw new Error(`${args.join(' ')}: not a command`)
-  return performance.now() - startedAt
+  const [code, signal] = await once(child, 'exit')
+  const took = performance.now() - startedAt
+  if (code !== expected) throw new Error(`${args.join(' ')} ended with ${code ?? signal}, expected ${expected}`)
+  return took
 }
 
 export function coldSection(

@@ -18,9 +18,9 @@ export async function commandSection(stores: Stores, { rounds, commands }: Setti
   const times = new Map<string, number[]>([[nothing, []]])
   for (let round = 0; round < rounds; round += 1) {
     times.get(nothing)?.push(await timeOf(['-e', '0']))
-    for (const command of commands) {
-      const took = await timeOf([`${programs}/src/cli.js`, ...command.split(' ')], env)
-      times.set(command, [...(times.get(command) ?? []), took])
+    for (const { words, exitCode } of commands) {
+      const took = await timeOf([`${programs}/src/cli.js`, ...words.split(' ')], env, exitCode)
+      times.set(words, [...(times.get(words) ?? []), took])
     }
   }
   const base = median(times.get(nothing) ?? [])

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { openSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -38,7 +38,12 @@ export async function startChild(file: string, options: ChildOptions = {}): Prom
   process.once('exit', kill)
   const questions = new Map<number, (answer: Answer) => void>()
   let asked = 0
+  let end: string | undefined
   child.on('message', (answer: Answer) => questions.get(answer.id)?.(answer))
+  const ended = once(child, 'exit').then(([code, signal]) => {
+    end = `${file} ended with ${code ?? signal}`
+    for (const [id, answer] of questions) answer({ id, failure: end })
+  })
   const ask = <T>(question: string, given?: unknown) =>
     new Promise<T>((resolve, reject) => {
       asked += 1
@@ -48,25 +53,19 @@ export async function startChild(file: string, options: ChildOptions = {}): Prom
         if (failure === undefined) resolve(value as T)
         else reject(new Error(`${file}, ${question}: ${failure}`))
       })
-      child.send({ id, question, given })
+      if (end === undefined) child.send({ id, question, given })
+      else questions.get(id)?.({ id, failure: end })
     })
-  await isUp(child, file)
+  await Promise.race([once(child, 'message'), ended])
+  if (end !== undefined) throw new Error(`${end} before it was up`)
   return {
     pid: child.pid ?? 0,
     ask,
     stop: async () => {
       process.removeListener('exit', kill)
-      const gone = once(child, 'exit')
+      if (end !== undefined) throw new Error(`${end} before it was told to`)
       child.send({ id: 0, question: 'stop' })
-      await gone
+      await ended
     },
   }
-}
-
-async function isUp(child: ChildProcess, file: string): Promise<void> {
-  const ended = once(child, 'exit').then(([code]) => {
-    throw new Error(`${file} ended with ${code} before it was up`)
-  })
-  await Promise.race([once(child, 'message'), ended])
-  ended.catch(() => 'it was up and has been stopped')
 }

@@ -1,6 +1,6 @@
 import type { Section } from '../support/report.js'
 
-/** What profiles of (a) showed, and what was done; the shares are those of the profiles, got with the command of the notes. */
+/** What profiles of (a) showed before, and what was done; the shares are theirs, got with the command of the notes. */
 export const changes: Section = {
   title: '(c) What the profiles of (a) showed, and what was done',
   head: ['what was seen', 'what was done'],
@@ -24,7 +24,13 @@ export const changes: Section = {
   ],
   aims: [],
   notes: [
-    'The profiles are those of `BENCH_NODE_ARGS="--cpu-prof --cpu-prof-dir=../profiles" npm run bench -- sending`, before and after. The shares are of the process’s main thread, whose idle time they show, too.',
+    `Before is faaf058 and after 622ec52, the commit after it. ${commandOf('faaf058')} measures the first one as part (a), the same with 622ec52 the second; \`BENCH_NODE_ARGS="--cpu-prof --cpu-prof-dir=../profiles"\` in front of \`npm run bench\` leaves the profiles of which the table tells: its shares are of the process’s main thread, with its idle time. 7b7ef8c has the first benchmark that knows these options. No report of before is in the history, so no figure of it stands here; the first report after is that of 26cd715.`,
     'Left as they are, by the last of them: the writes to the sockets and to the log, which lose nothing when the process dies; the collector, a seventh of the CPU, which takes less with `NODE_OPTIONS=--max-semi-space-size=64`; opening the order’s key and body, a twentieth; spans and metrics, a hundredth each. The count of calls per minute is a statement of its own, the last of its transaction: its rows are wanted by all who settle in that minute, and nothing is locked after them.',
   ],
+}
+
+/** Where it lies is of no matter. */
+function commandOf(commit: string): string {
+  const archives = [commit, '7b7ef8c bench'].map((each) => `git archive ${each} | tar x -C ../before`)
+  return `\`mkdir ../before && ${archives.join(' && ')} && (cd ../before && npm ci && npm run bench -- sending)\``
 }

@@ -16,6 +16,9 @@ export interface Settings {
   latenciesMs: readonly number[]
   tenants: number
   perTenant: number
+  /** Of each loop beside the service: before the clock starts, and after it, where so many take seconds. */
+  warmUpCalls: number
+  loopPerTenant: number
   noisyBacklog: number
   quietTenants: number
   quietMs: number
@@ -33,6 +36,8 @@ export const full: Settings = {
   latenciesMs: [20, 200],
   tenants: 500,
   perTenant: 40,
+  warmUpCalls: 5000,
+  loopPerTenant: 200,
   noisyBacklog: 10_000,
   quietTenants: 10,
   quietMs: 20_000,
@@ -48,6 +53,8 @@ export const quick: Settings = {
   latenciesMs: [20],
   tenants: 100,
   perTenant: 40,
+  warmUpCalls: 3000,
+  loopPerTenant: 100,
   noisyBacklog: 2000,
   quietTenants: 10,
   quietMs: 3000,
