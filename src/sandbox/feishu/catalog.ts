@@ -1,3 +1,4 @@
+import { NotThere } from '../support/refusals.js'
 import type { Answer } from './answers.js'
 import { accept, refuse } from './answers.js'
 import type { Body } from './bodies.js'
@@ -44,7 +45,7 @@ export class Catalog {
 
   account(accountId: string): SandboxAccount {
     const account = this.#accounts.get(accountId)
-    if (!account) throw new Error(`no account ${accountId} in this sandbox; make one with createAccount`)
+    if (!account) throw new NotThere(`no account ${accountId} in this sandbox; make one with createAccount`)
     return account
   }
 

@@ -1,3 +1,4 @@
+import { NotThere } from '../support/refusals.js'
 import { everyScope, type SandboxApp, type SandboxTenant } from './options.js'
 
 export type InstallState = 'active' | 'disabled' | 'unavailable' | 'uninstalled'
@@ -45,14 +46,14 @@ export class Directory {
 
   app(appId: string): App {
     const app = this.#apps.get(appId)
-    if (!app) throw new Error(`no app ${appId} in this sandbox; there are ${[...this.#apps.keys()].join(', ')}`)
+    if (!app) throw new NotThere(`no app ${appId} in this sandbox; there are ${[...this.#apps.keys()].join(', ')}`)
     return app
   }
 
   tenant(tenantKey: string): Tenant {
     const tenant = this.#tenants.get(tenantKey)
     if (!tenant) {
-      throw new Error(`no tenant ${tenantKey} in this sandbox; there are ${[...this.#tenants.keys()].join(', ')}`)
+      throw new NotThere(`no tenant ${tenantKey} in this sandbox; there are ${[...this.#tenants.keys()].join(', ')}`)
     }
     return tenant
   }

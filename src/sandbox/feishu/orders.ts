@@ -1,3 +1,4 @@
+import { NotThere, Refused } from '../support/refusals.js'
 import type { Answer } from './answers.js'
 import { accept, refuse } from './answers.js'
 import type { Body } from './bodies.js'
@@ -76,7 +77,7 @@ export class Orders {
   add(order: SandboxOrder): void {
     const key = keyOf(order.tenantKey, order.backgroundCheckId)
     if (this.#orders.has(key))
-      throw new Error(`tenant ${order.tenantKey} has an order ${order.backgroundCheckId} already`)
+      throw new Refused(`tenant ${order.tenantKey} has an order ${order.backgroundCheckId} already`)
     this.#orders.set(key, order)
     if (!this.#firstOf.has(order.backgroundCheckId)) this.#firstOf.set(order.backgroundCheckId, order)
   }
@@ -93,7 +94,7 @@ export class Orders {
   get(backgroundCheckId: string, tenantKey?: string): SandboxOrder {
     const found = this.find(backgroundCheckId, tenantKey)
     if (!found)
-      throw new Error(`no order ${backgroundCheckId}${tenantKey ? ` in tenant ${tenantKey}` : ''} in this sandbox`)
+      throw new NotThere(`no order ${backgroundCheckId}${tenantKey ? ` in tenant ${tenantKey}` : ''} in this sandbox`)
     return found
   }
 
@@ -157,7 +158,7 @@ export class Orders {
 
   decide(order: SandboxOrder, decision: 'approve' | 'reject' | 'withdraw'): void {
     if (order.status !== 'in_approval') {
-      throw new Error(
+      throw new Refused(
         `order ${order.backgroundCheckId} is ${order.status}; only a report in_approval can be decided on`,
       )
     }

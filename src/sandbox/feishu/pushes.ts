@@ -1,4 +1,5 @@
 import { type PostOutcome, post } from '../support/post.js'
+import { NotThere } from '../support/refusals.js'
 import { Turns } from '../support/turns.js'
 import { until } from '../support/until.js'
 import type { Directory } from './directory.js'
@@ -98,7 +99,7 @@ export class Pushes {
 
   #find(eventId: string): Running {
     const running = this.#running.get(eventId)
-    if (!running) throw new Error(`no event ${eventId} was sent by this sandbox`)
+    if (!running) throw new NotThere(`no event ${eventId} was sent by this sandbox`)
     return running
   }
 

@@ -1,3 +1,5 @@
+import { NotThere, Refused } from '../support/refusals.js'
+
 /**
  * Where the contract says UNKNOWN, the real Feishu may do either. Each switch is one such place, so that a service can be
  * tried against all of them. Numbers are those of the register of unknowns (contract §7). Services never read them.
@@ -77,9 +79,9 @@ export function applySwitches(switches: Switches, changes: Partial<Switches>): v
     const allowed: readonly unknown[] | undefined = Object.hasOwn(switchVariants, name)
       ? switchVariants[name as keyof Switches]
       : undefined
-    if (!allowed) throw new Error(`no such switch: ${name}; there are ${switchNames.join(', ')}`)
+    if (!allowed) throw new NotThere(`no such switch: ${name}; there are ${switchNames.join(', ')}`)
     if (!allowed.includes(value)) {
-      throw new Error(`switch ${name} may be ${allowed.join(', ')}; it came as ${String(value)}`)
+      throw new Refused(`switch ${name} may be ${allowed.join(', ')}; it came as ${String(value)}`)
     }
   }
   Object.assign(switches, changes)

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { post } from '../support/post.js'
+import { Refused } from '../support/refusals.js'
 import { AccountFields } from './account-fields.js'
 import { Agreements } from './agreements.js'
 import type { Answer } from './answers.js'
@@ -105,14 +106,14 @@ export class World {
     const { reason = 'candidate withdrew', tenantKey, hold = false, evenIfClosed = false } = options
     const order = this.orders.get(id, tenantKey)
     if (isClosed(order) && !evenIfClosed)
-      throw new Error(`order ${id} is ${order.status}; only an open one can be canceled`)
+      throw new Refused(`order ${id} is ${order.status}; only an open one can be canceled`)
     this.orders.cancelByCustomer(order, reason)
     return this.#pushCanceled(order, hold)
   }
 
   sendAppTicket(appId: string, ticket = `ticket_${randomBytes(12).toString('hex')}`): PushedEvent {
     const app = this.directory.app(appId)
-    if (app.appType !== 'store') throw new Error(`${appId} is a custom app; app_ticket is for store apps`)
+    if (app.appType !== 'store') throw new Refused(`${appId} is a custom app; app_ticket is for store apps`)
     this.tickets.make(appId, ticket)
     return this.pushes.start(v1Event(app, { type: 'app_ticket', app_ticket: ticket }))
   }
@@ -178,7 +179,7 @@ export class World {
   #expectInstalled(appId: string, tenantKey: string): void {
     this.directory.app(appId)
     if (!this.directory.tenant(tenantKey).installs.has(appId)) {
-      throw new Error(`app ${appId} is not installed in tenant ${tenantKey}; add it with addTenant`)
+      throw new Refused(`app ${appId} is not installed in tenant ${tenantKey}; add it with addTenant`)
     }
   }
 }
@@ -190,7 +191,7 @@ function stateAfter(lifeCycle: LifeCycle): InstallState {
 }
 
 function urlOf(app: SandboxApp): string {
-  if (!app.eventUrl) throw new Error(`app ${app.appId} has no event URL yet; set it with setEventUrl`)
+  if (!app.eventUrl) throw new Refused(`app ${app.appId} has no event URL yet; set it with setEventUrl`)
   return app.eventUrl
 }
 

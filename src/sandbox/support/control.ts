@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { complaints, parseObject, readable } from './complaint.js'
 import { type Handled, type Incoming, jsonReply } from './http.js'
+import { NotThere, Refused } from './refusals.js'
 
 export type ControlCall<T> = { body: T; params: Record<string, string>; query: Record<string, string> }
 
@@ -21,7 +22,7 @@ export type Control = { owns(path: string): boolean; handle(incoming: Incoming):
 export function withBody<T>(schema: z.ZodType<T>, run: (call: ControlCall<T>) => unknown): ControlRoute['run'] {
   return ({ body, params, query }) => {
     const parsed = schema.safeParse(body)
-    if (!parsed.success) throw new Error(readable(complaints(parsed.error, body)))
+    if (!parsed.success) throw new Refused(readable(complaints(parsed.error, body)))
     return run({ body: parsed.data, params, query })
   }
 }
@@ -41,11 +42,15 @@ export function startControl(routes: readonly ControlRoute[]): Control {
 async function answer(routes: readonly ControlRoute[], { method, path, query }: Incoming, raw: Buffer) {
   const below = path.slice(prefix.length)
   if (below === '' || below === '/') return jsonReply(200, { routes: routes.map(describe) })
-  for (const route of routes) {
-    const params = route.method === method ? matchPath(route.path, below) : undefined
-    if (params) return run(route, { params, query: Object.fromEntries(query), raw })
+  try {
+    for (const route of routes) {
+      const params = route.method === method ? matchPath(route.path, below) : undefined
+      if (params) return jsonReply(200, await run(route, { params, query: Object.fromEntries(query), raw }))
+    }
+    throw new NotThere(`no ${method} ${path}; GET ${prefix} lists what there is`)
+  } catch (error) {
+    return problem(statusOf(error), error instanceof Error ? error.message : String(error))
   }
-  return problem(404, `no ${method} ${path}; GET ${prefix} lists what there is`)
 }
 
 async function run(
@@ -53,17 +58,20 @@ async function run(
   input: { params: Record<string, string>; query: Record<string, string>; raw: Buffer },
 ) {
   const body = input.raw.length === 0 ? { ok: true as const, value: {} } : parseObject(input.raw)
-  if (!body.ok) return problem(400, body.reason)
-  try {
-    return jsonReply(200, (await route.run({ ...input, body: body.value })) ?? { done: true })
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    return problem(reason.startsWith('no ') ? 404 : 400, reason)
-  }
+  if (!body.ok) throw new Refused(body.reason)
+  return (await route.run({ ...input, body: body.value })) ?? { done: true }
 }
 
-function problem(status: number, detail: string) {
-  const title = status === 404 ? 'Not found' : 'Bad request'
+const titles = { 400: 'Bad request', 404: 'Not found', 500: 'The sandbox itself failed' } as const
+
+/** What is neither kind of refusal is a mistake of the sandbox, not of the caller. */
+function statusOf(error: unknown): keyof typeof titles {
+  if (error instanceof NotThere) return 404
+  return error instanceof Refused ? 400 : 500
+}
+
+function problem(status: keyof typeof titles, detail: string) {
+  const title = titles[status]
   return jsonReply(
     status,
     { type: 'about:blank', title, status, detail },
@@ -82,8 +90,16 @@ function matchPath(pattern: string, path: string): Record<string, string> | unde
   const params: Record<string, string> = {}
   for (const [index, part] of wanted.entries()) {
     const value = given[index] ?? ''
-    if (part.startsWith(':') && value !== '') params[part.slice(1)] = decodeURIComponent(value)
+    if (part.startsWith(':') && value !== '') params[part.slice(1)] = decoded(value)
     else if (part !== value) return undefined
   }
   return params
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    throw new Refused(`the path: expected percent-encoded UTF-8; it came as ${part}`)
+  }
 }

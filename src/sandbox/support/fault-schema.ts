@@ -3,8 +3,8 @@ import type { FaultAction } from './faults.js'
 
 const apply = z.boolean().optional()
 
-/** A fault as it comes over HTTP. */
-export const faultAction = z.discriminatedUnion('kind', [
+/** What goes wrong, as it comes over HTTP. */
+const faultAction = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('answer'),
     httpStatus: z.int(),
@@ -21,3 +21,13 @@ export const faultAction = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('token_expired') }),
   z.strictObject({ kind: z.literal('rate_limited'), resetSeconds: z.union([z.number(), z.string()]).optional() }),
 ]) as z.ZodType<FaultAction>
+
+/** A fault as it comes over HTTP, for calls that `match` describes. */
+export function plannedFault<Match extends z.ZodType>(match: Match) {
+  return z.strictObject({
+    match: match.optional(),
+    action: faultAction,
+    times: z.union([z.int().min(1), z.literal('always')]).optional(),
+    forMs: z.number().optional(),
+  })
+}

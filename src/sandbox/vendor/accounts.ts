@@ -1,3 +1,5 @@
+import { NotThere } from '../support/refusals.js'
+
 export type VendorAccount = {
   accountId: string
   tenantKey: string
@@ -43,7 +45,7 @@ export class Accounts {
 
   get(accountId: string): VendorAccount {
     const account = this.#accounts.get(accountId)
-    if (!account) throw new Error(`no account ${accountId} was bound with this vendor`)
+    if (!account) throw new NotThere(`no account ${accountId} was bound with this vendor`)
     return account
   }
 

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { type Control, startControl, withBody } from '../support/control.js'
 import { defined } from '../support/defined.js'
-import { faultAction } from '../support/fault-schema.js'
+import { plannedFault } from '../support/fault-schema.js'
+import { httpUrl } from '../support/http-url.js'
 import type { SandboxVendor } from './server.js'
 
 const report = z.strictObject({
@@ -22,18 +23,21 @@ const result = z.strictObject({
   time: z.number().optional(),
   reports: z.array(report).optional(),
 })
-const orderChanges = z.looseObject({ status: z.enum(['pending', 'in_progress', 'completed', 'canceled']).optional() })
+const heldReport = report.extend({ url: z.string() })
+const heldStage = stage.extend({ id: z.string(), time: z.number(), reports: z.array(heldReport).optional() })
+const heldResult = z.strictObject({ result: z.string(), time: z.number(), reports: z.array(heldReport).optional() })
+/** As orders have them: nothing is filled in. */
+const orderChanges = z.strictObject({
+  status: z.enum(['pending', 'in_progress', 'completed', 'canceled']).optional(),
+  stages: z.array(heldStage).optional(),
+  result: heldResult.optional(),
+})
 const match = z.strictObject({
   operation: z.string().optional(),
   orderId: z.string().optional(),
   backgroundCheckId: z.string().optional(),
 })
-const fault = z.strictObject({
-  match: match.optional(),
-  action: faultAction,
-  times: z.union([z.int().min(1), z.literal('always')]).optional(),
-  forMs: z.number().optional(),
-})
+const fault = plannedFault(match)
 const capabilities = z.union([
   z.strictObject({ none: z.literal(true) }),
   z.strictObject({
@@ -43,9 +47,7 @@ const capabilities = z.union([
   }),
 ])
 const agreement = z.strictObject({ id: z.string(), tenant_key: z.string(), state: z.int(), modify_time: z.number() })
-const notify = z.strictObject({ url: z.url(), key: z.string() })
-
-type Changes = Parameters<SandboxVendor['setOrder']>[1]
+const notify = z.strictObject({ url: httpUrl, key: z.string() })
 
 /** What can be asked of the sandbox vendor over HTTP; `:id` is the vendor's id or the background check's. */
 export function vendorControl(vendor: () => SandboxVendor): Control {
@@ -92,7 +94,7 @@ export function vendorControl(vendor: () => SandboxVendor): Control {
       path: '/orders/:id',
       does: 'changes status, stages or result at will',
       example: { status: 'in_progress', stages: [] },
-      run: withBody(orderChanges, ({ body, params }) => vendor().setOrder(id(params), body as Changes)),
+      run: withBody(orderChanges, ({ body, params }) => vendor().setOrder(id(params), defined(body))),
     },
     { method: 'GET', path: '/accounts', does: 'lists the customers', run: () => ({ accounts: vendor().accounts() }) },
     {

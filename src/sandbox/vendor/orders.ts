@@ -1,3 +1,5 @@
+import { NotThere } from '../support/refusals.js'
+
 export type VendorReport = { name: string; url: string; type?: 1 | 2 }
 export type VendorStage = {
   id: string
@@ -64,7 +66,7 @@ export class VendorOrders {
   /** By the vendor's id or the background check's. */
   get(id: string): VendorOrder {
     const order = this.#orders.get(id) ?? this.of(id)[0]
-    if (!order) throw new Error(`no order ${id} at this vendor`)
+    if (!order) throw new NotThere(`no order ${id} at this vendor`)
     return order
   }
 
