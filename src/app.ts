@@ -75,7 +75,7 @@ export async function startApp(config: Config, log: Logger, overrides: Overrides
   try {
     const database = await startDatabase(config, log, lifetime)
     if (config.redis === undefined) {
-      await lifetime.start(beTheOnlyOne(database, fail))
+      await lifetime.start(beTheOnlyOne(database, log, fail))
       await endForeignClaims(database)
     }
     await checkKeys(database, config)

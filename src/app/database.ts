@@ -50,11 +50,12 @@ async function startEmbedded(config: Config, log: Logger) {
   })
 }
 
-export function beTheOnlyOne(database: Database, fail: (reason: string) => void): Promise<Started> {
+export function beTheOnlyOne(database: Database, log: Logger, fail: (reason: string) => void): Promise<Started> {
   return holdSingleton(database.pool, {
     name: 'queue',
     host: hostname(),
     pid: process.pid,
+    log,
     onLost: () => fail('another process took over while this one was suspended'),
   })
 }

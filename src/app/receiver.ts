@@ -2,6 +2,7 @@ import type { Parts } from '../app.js'
 import { createReceiver } from '../flow/from-feishu/receiver.js'
 import { createRefusalWarning } from '../flow/from-feishu/refusal-warning.js'
 import { createInbox } from '../flow/inbox/accept.js'
+import { createUnavailableWarning } from '../flow/inbox/unavailable-warning.js'
 import { startReports } from '../flow/reports/start.js'
 import { createReportsDoor } from '../operate/reports.js'
 import type { Lifetime } from '../platform/lifetime.js'
@@ -21,6 +22,7 @@ function startWebhook({ config, database, sealer, hints, metrics, log }: Parts, 
       sealer,
       onAccepted: () => hints.send('inbox'),
       onBatch: (size) => metrics.acceptedBatch.observe(size),
+      onUnavailable: createUnavailableWarning(log),
     }),
   )
   return createReceiver({

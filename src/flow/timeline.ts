@@ -23,6 +23,8 @@ export const timelineKinds = [
   'result_replaced',
   'result_withdrawn',
   'result_changed_after_sent',
+  'result_withdrawn_after_sent',
+  'cancel_withdrawn_after_sent',
   'vendor_stopped',
   'result_left_out',
   'value_shortened',

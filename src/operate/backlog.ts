@@ -22,16 +22,7 @@ const ageOf = (time: string) => `greatest(0, extract(epoch FROM now() - ${time})
 
 /** A claim lies in the future, so what is being worked for is not late. */
 const pollsLate = `
-  WITH RECURSIVE tenants AS (
-    (SELECT tenant_key FROM poll_schedule ORDER BY tenant_key LIMIT 1)
-    UNION ALL
-    SELECT next.tenant_key FROM tenants CROSS JOIN LATERAL (
-      SELECT tenant_key FROM poll_schedule WHERE tenant_key > tenants.tenant_key ORDER BY tenant_key LIMIT 1
-    ) next
-  )
-  SELECT coalesce(${ageOf('min(first.due_at)')}, 0) AS age FROM tenants CROSS JOIN LATERAL (
-    SELECT due_at FROM poll_schedule p WHERE p.tenant_key = tenants.tenant_key ORDER BY due_at LIMIT 1
-  ) first`
+  SELECT coalesce((SELECT ${ageOf('due_at')} FROM poll_schedule ORDER BY due_at LIMIT 1), 0) AS age`
 
 export function backlogQueries(retentionDays: number): readonly BacklogQuery[] {
   return [

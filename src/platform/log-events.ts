@@ -17,6 +17,7 @@ export const logEvents = {
   'redis.node_back': 'info: that node answers again',
   'redis.eviction_policy': 'warn: this Redis may throw hints and rate slots away',
   'redis.version': 'warn: this Redis is too old',
+  'singleton.beat_failed': 'warn: the only process cannot say that it lives; once until it can again',
   'embedded.postgres_adopted': 'info: the PostgreSQL of a process that was killed was still there, and goes on',
   'embedded.postgres_orphan_ended': 'info: one that could not be used was ended',
   'embedded.postgres_started': 'info: the embedded PostgreSQL is up',
@@ -35,6 +36,8 @@ export const logEvents = {
   'hint.worker_error': 'debug: the worker of hints has an error',
   'webhook.refused': 'warn: pushes were refused, one line a minute for each reason, with what to look at',
   'webhook.crashed': 'error: a push could not be answered',
+  'inbox.unavailable':
+    'warn: events were not kept and got 503, one line a minute for each cause; `reason`: failed, full or late',
   'inbox.settled': 'info: one line for each event: done, ignored or failed',
   'inbox.effect_failed': 'error: an effect failed and is tried again',
   'vendor.bind': 'info, warn: one line for each attempt to bind an account at the vendor',

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { isAlive } from './embedded/process.js'
+import type { Logger } from './logger.js'
 
 /**
  * One process only, for the queue that runs on PostgreSQL. The holder beats in a row of `process_leases`; a row that did
@@ -16,6 +17,7 @@ export type SingletonOptions = {
   name: string
   host: string
   pid: number
+  log: Logger
   onLost: () => void
   beatMs?: number
   staleMs?: number
@@ -99,14 +101,21 @@ function keep(pool: pg.Pool, claim: Claim): Singleton {
   return { stop: () => (stopped ??= stop()) }
 }
 
-async function beat(pool: pg.Pool, { name, owner, beatMs, onLost }: Claim, ended: AbortSignal): Promise<void> {
+async function beat(pool: pg.Pool, { name, owner, beatMs, log, onLost }: Claim, ended: AbortSignal): Promise<void> {
+  let failed = false
   while (await pause(beatMs, ended)) {
     try {
       const values = [name, owner]
       const sql = 'UPDATE process_leases SET beat_at = clock_timestamp() WHERE name = $1 AND owner = $2'
-      if ((await pool.query(sql, values)).rowCount === 1 || ended.aborted) continue
-    } catch {
-      // Without an answer nothing is known: the row may still be ours, and the next beat finds out.
+      if ((await pool.query(sql, values)).rowCount === 1 || ended.aborted) {
+        failed = false
+        continue
+      }
+    } catch (failure) {
+      // Without an answer nothing is known: the row may still be ours, and the next beat finds out. Said once for as long as
+      // it lasts, so that a loss that follows can be explained.
+      if (!failed) log.warn({ event: 'singleton.beat_failed', lease: name, err: failure }, 'a heartbeat failed')
+      failed = true
       continue
     }
     here.delete(owner)

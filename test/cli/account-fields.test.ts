@@ -144,10 +144,19 @@ it('says everything about a file that does not fit, and nothing of what it holds
     expect(err).toContain(`  custom_field_list.${path}: expected`)
   }
   expect(err).not.toContain('canary')
-  expect(await fields('plan', '{"canary"')).toMatchObject({ code: 1, err: expect.not.stringContaining('canary') })
+  for (const [content, complaint] of [
+    ['{"canary"', 'position 9'],
+    ['{"canary":', 'end of JSON'],
+    ['canary', 'token'],
+  ]) {
+    const unread = await fields('plan', content)
+    expect(unread).toMatchObject({ code: 1, err: expect.stringContaining(`expected JSON (`) })
+    expect(unread.err).toMatch(new RegExp(`${complaint}[^)]*\\)$`))
+    expect(unread.err).not.toContain('canary')
+  }
   expect(await fields('plan', [field('org')], 'other app')).toMatchObject({
     code: 1,
-    err: expect.stringContaining(complete.FEISHU_APP_ID),
+    err: `--app: expected one of the apps of this service: ${complete.FEISHU_APP_ID} (none of them was named)`,
   })
 })
 

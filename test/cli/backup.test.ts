@@ -52,7 +52,8 @@ async function fill(url: string): Promise<void> {
     await registerAccount(sql, sealer, origin, account)
     await receiveOrder(sql, sealer, origin, order)
     const vendor = saying('in_progress', [stage('st-1', { name: canary, result: canary })])
-    await recordVendorOrder(sql, sealer, id, vendor, Date.now(), async () => true)
+    const reading = { mayRecord: async () => true, isLatest: true }
+    await recordVendorOrder(sql, sealer, id, vendor, Date.now(), reading)
   })
   await database.stop()
 }

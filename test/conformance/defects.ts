@@ -218,6 +218,13 @@ const reads: readonly Defect[] = [
     }),
   },
   {
+    defect: 'has no list, although it offers batches',
+    found: 'batch',
+    also: ['batch-unknown', 'batch-100'],
+    says: 'warning batch',
+    adapter: () => ({ getOrders: async () => later(404) }),
+  },
+  {
     defect: 'refuses a batch with one order that it does not have',
     found: 'batch-unknown',
     also: ['batch-100'],

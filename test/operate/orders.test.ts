@@ -213,6 +213,25 @@ describe('the vendor’s notice', () => {
     expect(await remembered()).toEqual([])
   })
 
+  it('has an order that is completed asked for once more, and one that is erased left alone: 202 for both', async () => {
+    for (const [id, number] of [
+      ['101', 'V-101'],
+      ['102', 'V-102'],
+    ] as const) {
+      await rows.addOrder(api, id)
+      await rows.setOrder(api, id, { state: 'completed', vendor_order_id: number })
+    }
+    await rows.setOrder(api, '102', { payload_sealed: null, data_key: null, erased_at: new Date() })
+    for (const number of ['V-101', 'V-102']) {
+      const { status, body } = await changed(number)
+      expect([status, body]).toEqual([202, { vendor_order_id: number }])
+    }
+    const polled = await api.parts.database.pool.query('SELECT background_check_id AS id FROM poll_schedule')
+    expect(polled.rows).toEqual([{ id: '101' }])
+    expect(api.hints).toEqual([['poll', '']])
+    expect(await remembered()).toEqual([])
+  })
+
   it('of an unknown order is remembered', async () => {
     for (const id of ['V-9', 'V-9', `'; DROP TABLE orders; --`, '__proto__']) {
       expect((await changed(id)).status).toBe(202)

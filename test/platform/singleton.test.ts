@@ -5,12 +5,14 @@ import type pg from 'pg'
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
 import { openPool } from '../../src/platform/database/pool.js'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/embedded/postgres.js'
+import { createLogger } from '../../src/platform/logger.js'
 import { holdSingleton, type SingletonOptions } from '../../src/platform/singleton.js'
 import { until } from './embedded-kit.js'
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 
 const NOBODY = 4_194_303
+const silent = createLogger('silent')
 let root: string
 let server: EmbeddedPostgres
 let pool: pg.Pool
@@ -37,7 +39,7 @@ const newName = () => `queue-${++count}`
 /** Beats often here, so that nobody waits; the proportions are those of the service. */
 async function hold(change: Partial<SingletonOptions>) {
   const onLost = vi.fn()
-  const fast = { name: 'queue', host: 'here', pid: process.pid, onLost, beatMs: 40, staleMs: 400 }
+  const fast = { name: 'queue', host: 'here', pid: process.pid, log: silent, onLost, beatMs: 40, staleMs: 400 }
   const held = await holdSingleton(pool, { ...fast, ...change })
   onTestFinished(() => held.stop())
   return { ...held, onLost }
@@ -117,10 +119,43 @@ it('keeps the row through an outage of the database', async () => {
   own.on('error', () => undefined)
   onTestFinished(() => own.end())
   const onLost = vi.fn()
-  const held = await holdSingleton(own, { name, host: 'here', pid: 17, onLost, beatMs: 40, staleMs: 400 })
+  const held = await holdSingleton(own, { name, host: 'here', pid: 17, log: silent, onLost, beatMs: 40, staleMs: 400 })
   onTestFinished(() => held.stop())
   await pool.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'outage'`)
   const { beat_at } = await rowOf(name)
   await until('it beats again', async () => (await rowOf(name)).beat_at > beat_at)
   expect(onLost).not.toHaveBeenCalled()
+})
+
+it('says once in the log that it cannot beat, and again when that happens anew', async () => {
+  const name = newName()
+  const lines: string[] = []
+  const log = createLogger('warn', { write: (line) => lines.push(line) })
+  let tried = 0
+  let broken = false
+  const own = {
+    query: (text: string, values: unknown[]) => {
+      if (!broken || !text.startsWith('UPDATE')) return pool.query(text, values)
+      tried += 1
+      return Promise.reject(Object.assign(new Error('out of reach'), { code: 'ECONNRESET' }))
+    },
+  } as unknown as pg.Pool
+  const held = await holdSingleton(own, { name, host: 'here', pid: 17, log, onLost: vi.fn(), beatMs: 5, staleMs: 400 })
+  onTestFinished(() => held.stop())
+  for (const series of [1, 2]) {
+    broken = true
+    tried = 0
+    await until('several beats fail', () => tried > 3)
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject(
+      Array.from({ length: series }, () => ({
+        level: 'warn',
+        event: 'singleton.beat_failed',
+        lease: name,
+        err: { code: 'ECONNRESET' },
+      })),
+    )
+    broken = false
+    const { beat_at } = await rowOf(name)
+    await until('it beats again', async () => (await rowOf(name)).beat_at > beat_at)
+  }
 })

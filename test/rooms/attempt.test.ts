@@ -73,7 +73,11 @@ test('keeps a known answer when the step beside it fails', async () => {
 })
 
 test('tells what a key opens from what none does', async () => {
-  const attempts = createAttempts(bucket, { sealer, log: createLogger('silent') } as AttemptOptions)
+  const lines: string[] = []
+  const log = createLogger('error', { write: (line) => lines.push(line) })
+  const attempts = createAttempts(bucket, { sealer, log } as AttemptOptions)
   expect(attempts.canOpen(claimAt(0))).toBe(true)
   expect(attempts.canOpen({ ...claimAt(0), bodySealed: Buffer.from([9, 9]) })).toBe(false)
+  expect(attempts.canOpen({ ...claimAt(0), dataKey: null, bodySealed: null })).toBe(false)
+  expect(lines.at(-1)).toContain('nothing to send: the delivery has no data key of the order and no body')
 })

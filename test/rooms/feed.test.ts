@@ -6,7 +6,7 @@ import { recordVendorOrder } from '../../src/flow/orders/record.js'
 import type { ChangedOrders, VendorAnswer, VendorOrder } from '../../src/flow/vendor/adapter.js'
 import type { Started } from '../../src/platform/lifetime.js'
 import { eventually } from '../support/eventually.js'
-import { lanesOn } from '../support/lane-room.js'
+import { delivered, lanesOn } from '../support/lane-room.js'
 import { count, type Ground, layGround } from '../support/room.js'
 import { ok, scriptedVendor } from '../support/scripted-vendor.js'
 import { saying, stage } from '../support/vendor-words.js'
@@ -105,7 +105,8 @@ test('a page of the feed that is older than what a poll wrote down undoes nothin
   const id = await placeToPoll()
   const newer = saidOf(id, saying('completed', [stage('a'), stage('b'), stage('c')]))
   const { database, sealer } = ground
-  await database.transaction((sql) => recordVendorOrder(sql, sealer, id, newer, Date.now(), async () => true))
+  const reading = { mayRecord: async () => true, isLatest: true }
+  await database.transaction((sql) => recordVendorOrder(sql, sealer, id, newer, Date.now(), reading))
   const written = await lanes.rows(id)
   follow([saidOf(id, saying('in_progress', [stage('a')]))])
   await eventually(() => count(database, `vendor_feeds WHERE cursor = 'c-1'`)).toBe(1)
@@ -114,6 +115,31 @@ test('a page of the feed that is older than what a poll wrote down undoes nothin
   expect(
     await count(database, 'poll_schedule WHERE background_check_id = $1 AND due_at <= now() AND fence = 1', [id]),
   ).toBe(1)
+})
+
+test.each([
+  ['result', saying('completed', [stage('a')], 'A'), saying('completed', [stage('a')], 'B')],
+  ['stage', saying('in_progress', [stage('a')]), saying('in_progress', [stage('a', { name: 'another' })])],
+] as const)('nor does one that names an older %s: what the poll wrote waits as it is', async (_what, page, read) => {
+  const id = await placeToPoll()
+  await lanes.record(id, saidOf(id, read))
+  const written = await lanes.rows(id)
+  follow([saidOf(id, page)])
+  const { database } = ground
+  await eventually(() => count(database, `vendor_feeds WHERE cursor = 'c-1'`)).toBe(1)
+  expect(await lanes.rows(id)).toEqual(written)
+  const again = 'poll_schedule WHERE background_check_id = $1 AND due_at <= now() AND fence = 1 AND fingerprint IS NULL'
+  expect(await count(database, again, [id])).toBe(1)
+})
+
+test('a page that takes back what Feishu has of a completed order has it polled', async () => {
+  const id = await lanes.place()
+  await lanes.record(id, saidOf(id, saying('completed', [])))
+  await lanes.settle(await lanes.claim(), delivered)
+  follow([saidOf(id, saying('in_progress', []))])
+  const { database } = ground
+  await eventually(() => count(database, `vendor_feeds WHERE cursor = 'c-1'`)).toBe(1)
+  expect(await count(database, 'poll_schedule WHERE background_check_id = $1 AND due_at <= now()', [id])).toBe(1)
 })
 
 /** Lets settlements queue up for an order's lane: `waiting` settles when so many stand there. */

@@ -56,14 +56,18 @@ test.each(['1/../../x?y=1', '', '12a', '1'.repeat(33), '../cancel', '１２'])(
       { api: 'tripartite_agreements.update', body: { state: 2, modify_time: '1' }, path: { id } },
       callWith(),
     )
-    await expect(calling).rejects.toThrow(/^an id in a path of Feishu has to be 1 to 32 digits$/)
+    await expect(calling).rejects.toThrow(
+      `tripartite_agreements.update: expected an id of 1 to 32 digits in the path, got ${id.length} characters`,
+    )
     expect(peer.seen).toEqual([])
   },
 )
 
 test('refuses a call that lacks its path', async () => {
   const calling = clientOf('http://127.0.0.1:1').call({ api: 'tripartite_agreements.delete' }, callWith())
-  await expect(calling).rejects.toThrow('1 to 32 digits')
+  await expect(calling).rejects.toThrow(
+    'tripartite_agreements.delete: expected an id of 1 to 32 digits in the path, got none',
+  )
 })
 
 test('answers code, status, log id and reset, and none of Feishu’s words', async () => {

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { dismissFinding, noteFindings } from '../../src/flow/findings.js'
-import { type ChoreName, chores, type KeepTerms } from '../../src/flow/housekeeping/chores.js'
+import { type ChoreName, chores } from '../../src/flow/housekeeping/chores.js'
 import { flagOrder } from '../../src/flow/orders/record.js'
 import type { Database } from '../../src/platform/database/database.js'
 import { canary, erasureOn } from '../support/erasure-room.js'
+import { keepTerms } from '../support/keep-terms.js'
 import { delivered, origin } from '../support/lane-room.js'
 import { count, freshId, type Ground, layGround } from '../support/room.js'
 import { saying, stage } from '../support/vendor-words.js'
@@ -26,22 +27,10 @@ beforeEach(async () => {
 
 const query = async (text: string, values: unknown[] = []) => (await ground.database.pool.query(text, values)).rows
 
-const hour = 3_600_000
-const day = 24 * hour
-const terms: KeepTerms = {
-  personalDataMs: 180 * day,
-  staleMs: 7 * day,
-  payloadsMs: 30 * day,
-  vendorNudgesMs: hour,
-  idempotencyKeysMs: day,
-  callMinutesMs: 35 * day,
-  releasedHoldsMs: 400 * day,
-  auditMs: 400 * day,
-}
 const run = (
   name: ChoreName,
   { database = ground.database, batch = 100 }: { database?: Database; batch?: number } = {},
-) => chores[name]({ database, terms, batch })
+) => chores[name]({ database, terms: keepTerms, batch })
 
 /** As if the order had changed last so many days ago. */
 async function age(id: string, days: number, state?: string): Promise<void> {

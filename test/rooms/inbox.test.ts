@@ -1,5 +1,5 @@
 import { Agent, request } from 'node:http'
-import type { QueryConfig } from 'pg'
+import pg, { type QueryConfig } from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createInbox, eventContext } from '../../src/flow/inbox/accept.js'
 import { effects } from '../../src/flow/inbox/effects.js'
@@ -136,6 +136,11 @@ function post(agent: Agent, { body, headers }: Push): Promise<number> {
 }
 
 describe('what is committed together', () => {
+  // The tests behind wait until nothing is new: these many have no effect to wait for.
+  afterAll(async () => {
+    await ground.database.pool.query(`DELETE FROM events WHERE tenant_key = 'tk'`)
+  })
+
   const received = (eventId: string, more: Partial<ReceivedEvent> = {}): ReceivedEvent => ({
     appId: firstApp.appId,
     eventId,
@@ -234,20 +239,46 @@ describe('what is committed together', () => {
     const lock = await ground.database.pool.connect()
     await lock.query('BEGIN')
     await lock.query('LOCK TABLE seen_events IN ACCESS EXCLUSIVE MODE')
-    const inbox = inboxOn(ground.database)
+    const reasons = new Set<string>()
+    const inbox = createInbox({
+      database: ground.database,
+      sealer: ground.sealer,
+      onAccepted: () => undefined,
+      onUnavailable: ({ reason }) => reasons.add(reason),
+    })
     const waiting = Array.from({ length: 2000 }, (_, index) => inbox.accept(received(`crowd-${index}`)))
     await new Promise((resolve) => setImmediate(resolve))
     // Two batches of 200 are with PostgreSQL by now.
     const more = Array.from({ length: 400 }, (_, index) => inbox.accept(received(`crowd-more-${index}`)))
     expect(await inbox.accept(received('one too many'))).toBe('unavailable')
+    expect([...reasons]).toEqual(['full'])
     const answers = await Promise.all([...waiting, ...more])
     expect(new Set(answers)).toEqual(new Set(['unavailable']))
+    expect([...reasons].toSorted()).toEqual(['failed', 'full', 'late'])
     await lock.query('ROLLBACK')
     lock.release()
     expect(await inbox.accept(received('after the crowd'))).toBe('accepted')
     await inbox.stop()
     // At most the two batches that were under way when everybody had been answered.
     expect(await count(ground.database, `events WHERE event_id LIKE 'crowd%'`)).toBeLessThanOrEqual(400)
+  })
+
+  test('is told of, with its cause, when it cannot be kept, and when nobody knows whether it was', async () => {
+    const away = ground.another()
+    await away.stop()
+    const causes: unknown[] = []
+    const inbox = createInbox({
+      database: away,
+      sealer: ground.sealer,
+      onAccepted: () => undefined,
+      onUnavailable: (why) => causes.push(why),
+    })
+    const cause = { reason: 'failed', failure: expect.any(Error) }
+    expect(await inbox.accept(received('not kept'))).toBe('unavailable')
+    expect(causes).toEqual([cause])
+    expect(await inbox.isKnown(firstApp.appId, 'not kept')).toBe('unavailable')
+    expect(causes).toEqual([cause, cause])
+    await inbox.stop()
   })
 
   test('is 503 over HTTP while PostgreSQL is away, and 200 when it is back', async () => {
@@ -583,6 +614,55 @@ describe('exactly once', () => {
     await settled()
     expect(await rowOf(event)).toMatchObject({ state: 'done' })
   })
+
+  test.each([
+    ['a connection that pg says was lost, without a code', new Error('Connection terminated unexpectedly')],
+    ['a name that could not be looked up', Object.assign(new Error('getaddrinfo'), { code: 'EAI_AGAIN' })],
+    ['a deadlock', stateOf('40P01')],
+    ['a disk that is full', stateOf('53100')],
+  ])('%s fails no event, however often it comes', async (_, failure) => {
+    expect(await oftenTried({ transaction: failFirst(failure) })).toMatchObject({ state: 'new' })
+  })
+
+  test('a mistake of ours to which Node gives a code fails the event, as one without a code does', async () => {
+    const sealer = { ...ground.sealer, seal: () => Buffer.from(undefined as unknown as string) }
+    expect(await oftenTried({}, sealer)).toMatchObject({ state: 'failed' })
+    expect(ground.lines.some((line) => line.includes('ERR_INVALID_ARG_TYPE'))).toBe(true)
+  })
+
+  test('values that are more than PostgreSQL takes fail the event', async () => {
+    expect(await oftenTried({ transaction: failFirst(stateOf('54000')) })).toMatchObject({ state: 'failed' })
+  })
+
+  function stateOf(code: string): Error {
+    return Object.assign(new pg.DatabaseError('refused', 0, 'error'), { code })
+  }
+
+  /** The transaction of the effect fails; that of what becomes of it does not. */
+  function failFirst(failure: Error): Database['transaction'] {
+    let failed = false
+    return (run) => {
+      if (failed) return ground.database.transaction(run)
+      failed = true
+      return Promise.reject(failure)
+    }
+  }
+
+  /** What becomes of an event in an attempt that has many before it. */
+  async function oftenTried(broken: Partial<Database>, sealer = ground.sealer): Promise<EventRow> {
+    const event = eventOf(firstApp, created, checkBody(freshId()))
+    const { pool } = ground.database
+    await receiving.push(push(firstApp, event))
+    await pool.query('UPDATE events SET attempts = 50 WHERE event_id = $1', [event.header.event_id])
+    const database = { ...ground.database, ...broken }
+    started.push(startInboxWorker({ database, sealer, log: ground.log, onEffect: () => undefined }))
+    // Settled, or put off for longer than a claim lasts.
+    const over = `events WHERE event_id = $1 AND (state <> 'new' OR due_at > now() + interval '40 s')`
+    await eventually(() => count(ground.database, over, [event.header.event_id])).toBe(1)
+    const row = await rowOf(event)
+    await pool.query('DELETE FROM events WHERE event_id = $1', [event.header.event_id])
+    return row
+  }
 
   test('an effect that never succeeds fails after ten attempts and blocks nobody', async () => {
     const poison = eventOf(firstApp, created, checkBody(freshId()))

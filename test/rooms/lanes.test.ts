@@ -260,6 +260,51 @@ describe('what had an attempt', () => {
     const [row] = await lanes.rows(id)
     expect(row && (await bodyOf(row))).toMatchObject({ stage_name: 'better' })
   })
+
+  test('is not what Feishu refused before Hire saw it: that follows the vendor, and goes when the vendor takes it back', async () => {
+    const id = await lanes.place()
+    await lanes.record(id, saying('completed', [], 'first'))
+    await lanes.settle(await lanes.claim(), handedBack, 5)
+    await lanes.record(id, saying('completed', [], 'second'))
+    const [row] = await lanes.rows(id)
+    expect(row && (await bodyOf(row))).toMatchObject({ result: 'second' })
+    await lanes.settle(await lanes.claim(), handedBack, 5)
+    await lanes.record(id, saying('in_progress', []))
+    expect(await statesOf(id)).toEqual(['superseded'])
+    expect(await attentionOf(id)).toEqual([])
+    expect(await lanes.claim()).toEqual([])
+    await lanes.record(id, saying('completed', [], 'third'))
+    const [claim] = await lanes.claim()
+    const claimed = { lane: claim?.lane ?? '', api: 'update_result', body_sealed: claim?.bodySealed ?? Buffer.alloc(0) }
+    expect(await bodyOf(claimed)).toMatchObject({ result: 'third' })
+  })
+
+  test.each([
+    ['an answer of Hire', again, 5],
+    ['a call without an answer', { ...again, ambiguous: true } as const, 5],
+  ])('stays so when %s is followed by calls that Feishu refused before Hire', async (_what, tried, callMsAgo) => {
+    const id = await lanes.place()
+    await lanes.record(id, saying('completed', [], 'first'))
+    await lanes.settle(await lanes.claim(), tried, callMsAgo)
+    await lanes.settle(await lanes.claim(), handedBack, callMsAgo)
+    await lanes.record(id, saying('in_progress', []))
+    expect(await statesOf(id)).toEqual(['pending'])
+    expect(await attentionOf(id)).toEqual(['changed_after_sent'])
+  })
+
+  test('stays so when its claim ran out, before and after another process has claimed it', async () => {
+    const id = await lanes.place()
+    await lanes.record(id, saying('completed', [], 'first'))
+    await lanes.claim()
+    await lanes.crash()
+    await lanes.record(id, saying('in_progress', []))
+    expect(await statesOf(id)).toEqual(['sending'])
+    expect(await attentionOf(id)).toEqual(['changed_after_sent'])
+    await lanes.settle(await lanes.claim(), handedBack, 5)
+    await lanes.record(id, saying('completed', [], 'second'))
+    const [row] = await lanes.rows(id)
+    expect(row && (await bodyOf(row))).toMatchObject({ result: 'first' })
+  })
 })
 
 describe('what is dead, and sent again by an operator', () => {
@@ -275,6 +320,79 @@ describe('what is dead, and sent again by an operator', () => {
     await lanes.settle(await lanes.claim(), { to: 'dead', class: deadClass })
     expect(await revive((await lanes.rows(id))[0]?.id)).toMatchObject({ kind: 'revived' })
     expect(await lanes.claim()).toMatchObject([{ stageId: 'a', attempts: 0, ambiguous }])
+  })
+
+  interface Revivals {
+    asked: string[]
+    taken: string[]
+    overtaken?: boolean
+    polled?: boolean
+  }
+
+  test.each<[string, Revivals]>([
+    ['one after the other', { asked: ['a', 'b'], taken: ['a', 'b', 'c'] }],
+    ['the later one first', { asked: ['b', 'a'], taken: ['a', 'b', 'c'] }],
+    ['behind a stage that overtook them', { asked: ['a', 'b'], overtaken: true, taken: ['c', 'a', 'b'] }],
+    ['laid anew in between', { asked: ['a', 'b'], overtaken: true, polled: true, taken: ['c', 'a', 'b', 'd'] }],
+  ])('keeps the order of stages that Feishu never saw: %s', async (_what, { asked, overtaken, polled, taken }) => {
+    const id = await lanes.place()
+    const said = ['a', 'b', 'c', 'd'].map((name, index) => stage(name, { time: at(index) }))
+    await lanes.record(id, saying('in_progress', said.slice(0, 3)))
+    const unsent: Settled = { to: 'dead', class: 'ours' }
+    await lanes.settle(await lanes.claim(), unsent, null)
+    await lanes.settle(await lanes.claim(), unsent, null)
+    const sent: Claim[] = []
+    const send = async () => {
+      const claims = await lanes.claim()
+      sent.push(...claims)
+      await lanes.settle(claims, delivered)
+      return claims.length
+    }
+    if (overtaken) await send()
+    for (const name of asked) {
+      if (polled) await lanes.record(id, saying('in_progress', said))
+      await revive((await lanes.rows(id)).find((row) => row.stage_id === name)?.id)
+    }
+    while ((await send()) > 0);
+    expect(sent.map((claim) => claim.stageId)).toEqual(taken)
+    const times = (await lanes.rows(id)).map((row) => Number(row.stage_time))
+    expect(times).toEqual([...new Set(times)].toSorted((one, other) => one - other))
+  })
+
+  test('keeps its content, though its attempts are counted anew and its next call comes to nothing', async () => {
+    const id = await lanes.place()
+    await lanes.record(id, saying('in_progress', [stage('a')]))
+    await lanes.settle(await lanes.claim(), dead, 5)
+    await revive((await lanes.rows(id))[0]?.id)
+    await lanes.settle(await lanes.claim(), handedBack, 5)
+    await lanes.record(id, saying('in_progress', [stage('a', { name: 'other' })]))
+    const [row] = await lanes.rows(id)
+    expect(row && (await bodyOf(row))).toMatchObject({ stage_name: 'stage a' })
+    expect(await attentionOf(id)).toEqual(['changed_after_sent'])
+  })
+
+  test('has the links of the vendor’s latest answer', async () => {
+    const id = await lanes.place()
+    await lanes.record(id, saying('in_progress', [stage('a', { reports: [report('x', 'https://old.example')] })]))
+    await lanes.settle(await lanes.claim(), dead, 5)
+    await lanes.record(id, saying('in_progress', [stage('a', { reports: [report('x', 'https://new.example')] })]))
+    await revive((await lanes.rows(id))[0]?.id)
+    const [row] = await lanes.rows(id)
+    expect(JSON.stringify(row && (await bodyOf(row)))).toContain('new.example')
+  })
+
+  test('is not a cancel that the vendor took back: the result goes instead, and the flag goes', async () => {
+    const id = await lanes.place()
+    await lanes.record(id, saying('canceled', []))
+    await lanes.settle(await lanes.claim(), delivered)
+    await lanes.settle(await lanes.claim(), { to: 'dead', class: 'ours' })
+    expect(await attentionOf(id)).toEqual(['delivery_dead'])
+    await lanes.record(id, saying('completed', []))
+    expect(await statesOf(id)).toEqual(['delivered', 'superseded', 'pending'])
+    expect(await attentionOf(id)).toEqual([])
+    expect(await revive((await lanes.rows(id))[1]?.id)).toMatchObject({ kind: 'refused' })
+    await lanes.settle(await lanes.claim(), delivered)
+    expect(await stateOf(id)).toBe('completed')
   })
 
   test('keeps every time that Feishu may have it with, also under newer links, and sends the last', async () => {
@@ -359,6 +477,8 @@ describe('whatever happens at once on several connections', () => {
       ),
     )
   const which = fc.nat(2)
+  /** A call that Feishu refused before Hire saw it. */
+  const limited: Settled = { ...handedBack }
   const action = fc.oneof(
     { weight: 4, arbitrary: fc.record({ do: fc.constant('record' as const), which, vendor: anyVendor }) },
     { weight: 4, arbitrary: fc.record({ do: fc.constant('claim' as const) }) },
@@ -366,7 +486,7 @@ describe('whatever happens at once on several connections', () => {
       weight: 6,
       arbitrary: fc.record({
         do: fc.constant('settle' as const),
-        to: fc.constantFrom(delivered, delivered, again, handedBack, dead),
+        to: fc.constantFrom(delivered, delivered, again, handedBack, limited, dead),
       }),
     },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('crash' as const) }) },
@@ -420,7 +540,7 @@ describe('whatever happens at once on several connections', () => {
 
     async function settle(side: typeof lanes, to: Settled): Promise<void> {
       const claims = held.splice(0, 2)
-      for (const claim of claims) if (to !== handedBack) await remember(claim)
+      for (const claim of claims) if (to !== handedBack && to !== limited) await remember(claim)
       const { settled } = await side.settle(claims, to, to === handedBack ? null : 0)
       // A delivery may be in the batch twice, under an old claim and under a newer one.
       for (const row of settled) {

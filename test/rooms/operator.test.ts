@@ -6,9 +6,11 @@ import { createPlacing } from '../../src/flow/orders/place.js'
 import { createResending } from '../../src/flow/orders/resend.js'
 import type { VendorTask } from '../../src/flow/orders/tasks.js'
 import { markApproved, markHeld } from '../../src/flow/outbox/approval.js'
+import { openBody } from '../../src/flow/outbox/bodies.js'
 import type { Claim } from '../../src/flow/outbox/claim.js'
 import type { Settled } from '../../src/flow/outbox/settlement.js'
 import type { VendorOrder } from '../../src/flow/vendor/adapter.js'
+import { openDataKey } from '../../src/platform/crypto/data-key.js'
 import { again, dead, delivered, handedBack, lanesOn } from '../support/lane-room.js'
 import { freshId, type Ground, layGround, one } from '../support/room.js'
 import { final, lost, ok, type ScriptedVendor, scriptedVendor } from '../support/scripted-vendor.js'
@@ -44,6 +46,18 @@ const kindsOf = async (id: string) =>
   (
     await ground.database.pool.query('SELECT kind FROM timeline WHERE background_check_id = $1 ORDER BY id', [id])
   ).rows.map((row) => row.kind)
+
+/** The bodies in an order's lane, opened. */
+async function saidIn(id: string) {
+  const { sealer } = ground
+  const order = await one<{ data_key: Buffer }>(
+    ground.database,
+    'SELECT data_key FROM orders WHERE background_check_id = $1',
+    [id],
+  )
+  const key = openDataKey(sealer, id, order.data_key)
+  return (await lanes.rows(id)).map((row) => openBody(key, row.lane, row.api, row.body_sealed).body)
+}
 
 /** Runs the resends that are wanted, against what the vendor answers. */
 async function resend(...answers: Parameters<ReturnType<typeof scriptedVendor>['script']>[1][]): Promise<void> {
@@ -238,6 +252,9 @@ describe('what is sent again', () => {
     await resend(ok(first))
     await lanes.record(id, saying('completed', [stage('a')], 'better'))
     await lanes.record(id, saying('in_progress', [stage('a')]))
+    // Feishu has the first one, which the vendor has just taken back.
+    expect((await orderOf(id)).attention).toEqual(['changed_after_sent'])
+    await ground.database.pool.query(`UPDATE orders SET attention = '{}' WHERE background_check_id = $1`, [id])
     const [claim, ...others] = await lanes.claim()
     expect([claim?.api, others]).toEqual(['update_result', []])
     await lanes.settle(claim ? [claim] : [], delivered)
@@ -316,6 +333,33 @@ describe('what is sent again', () => {
       [id],
     )
     expect(rows).toEqual([{ claimed: false, fence: 5, fingerprint: null, due: true }])
+  })
+
+  test('says what the vendor says now, and leaves a newer result alone that was written down while the vendor was asked', async () => {
+    const id = await lanes.place()
+    await lanes.record(id, saying('in_progress', [stage('a')]))
+    await drain()
+    await ground.database.pool.query(
+      `INSERT INTO poll_schedule (background_check_id, tenant_key, interval_ms, due_at)
+       VALUES ($1, 'tk_lane', 0, now() + interval '1 hour')`,
+      [id],
+    )
+    const renamed = stage('a', { name: 'A' })
+    await lanes.record(id, saying('completed', [renamed], 'first'))
+    await want({ backgroundCheckId: id, stageId: 'a' })
+    await resend(async () => {
+      await lanes.record(id, saying('completed', [renamed], 'second'))
+      return ok(saying('completed', [renamed], 'first'))
+    })
+    expect(await told(id)).toEqual([
+      ['a', 'delivered'],
+      ['a-2', 'pending'],
+      ['update_result', 'pending'],
+    ])
+    expect(await saidIn(id)).toMatchObject([{ stage_name: 'stage a' }, { stage_name: 'A' }, { result: 'second' }])
+    expect(await orderOf(id)).toEqual({ state: 'reported', attention: [] })
+    const due = await ground.database.pool.query('SELECT 1 FROM poll_schedule WHERE due_at <= now()')
+    expect(due.rowCount).toBe(1)
   })
 
   test('replaces what is dead of it, and its flag', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { pollNow } from '../../src/flow/orders/nudge.js'
-import { startPoller } from '../../src/flow/orders/poll.js'
+import { type PollerOptions, startPoller } from '../../src/flow/orders/poll.js'
 import { createPollClaim } from '../../src/flow/orders/poll-claim.js'
 import { settleFailure, settleUnchanged, settleUnknown } from '../../src/flow/orders/poll-settle.js'
 import type { VendorAdapter, VendorOrder } from '../../src/flow/vendor/adapter.js'
@@ -10,8 +10,10 @@ import { explaining } from '../support/plans.js'
 import { count, type Ground, layGround, one } from '../support/room.js'
 import { ok, scriptedVendor } from '../support/scripted-vendor.js'
 import { saying, stage } from '../support/vendor-words.js'
+import { startVendor } from './vendor-peer.js'
 
 const settled = 'poll_schedule WHERE NOT claimed AND background_check_id = ANY($1)'
+const written = 'poll_schedule WHERE fingerprint IS NOT NULL AND background_check_id = ANY($1)'
 let ground: Ground
 let lanes: ReturnType<typeof lanesOn>
 
@@ -38,7 +40,7 @@ function poll(answer: (ids: readonly string[]) => VendorOrder[]) {
   return pollAt(vendor, true)
 }
 
-function pollAt(vendor: VendorAdapter, inBatches: boolean) {
+function pollAt(vendor: VendorAdapter, inBatches: boolean, more: Partial<PollerOptions> = {}) {
   return startPoller({
     database: ground.database,
     sealer: ground.sealer,
@@ -49,6 +51,7 @@ function pollAt(vendor: VendorAdapter, inBatches: boolean) {
     leaseMs: 600_000,
     canBatch: () => inBatches,
     onReady: () => undefined,
+    ...more,
   })
 }
 
@@ -162,4 +165,41 @@ test('an order that ended at Feishu is not asked for any more', async () => {
   expect(await one(ground.database, 'SELECT state FROM orders WHERE background_check_id = $1', [id])).toEqual({
     state: 'canceled',
   })
+})
+
+test('a vendor without the list it offers is asked for each order, however long all of them take together', async () => {
+  await ground.database.pool.query('DELETE FROM poll_schedule')
+  const ids = await Promise.all(Array.from({ length: 6 }, placeToPoll))
+  const { vendor } = await startVendor((request, response) => {
+    poller.wake()
+    if (request.path.includes('ids=')) return response.writeHead(404).end()
+    const said = { order_id: request.path.split('/').at(-1), status: 'pending', stages: [] }
+    return setTimeout(() => response.end(JSON.stringify(said)), 100)
+  })
+  const poller = pollAt(vendor, true, { leaseMs: 400, concurrency: 8 })
+  await eventually(() => count(ground.database, written, [ids])).toBe(6)
+  await poller.stop()
+})
+
+test('orders that are asked for one by one are left to another claim when their own is over', async () => {
+  await ground.database.pool.query('DELETE FROM poll_schedule')
+  const ids = await Promise.all(Array.from({ length: 4 }, placeToPoll))
+  const vendor = scriptedVendor()
+  const asked: string[] = []
+  vendor.getOrders = async () => {
+    asked.push('all')
+    return { kind: 'retry', message: 'no list', status: 404, ambiguous: false }
+  }
+  vendor.script('get', ({ about }) => {
+    asked.push('one')
+    return ok({ ...saying('pending', []), orderId: about })
+  })
+  // Over before the first answer: each claim asks for one, and nobody else claims meanwhile.
+  const poller = pollAt(vendor, true, { leaseMs: 1, concurrency: 1 })
+  await eventually(() => {
+    poller.wake()
+    return count(ground.database, written, [ids])
+  }).toBe(4)
+  await poller.stop()
+  expect(asked).toEqual(['all', 'one', 'all', 'one', 'all', 'one', 'one'])
 })

@@ -78,6 +78,18 @@ describe('a database that was restored', () => {
     expect(await rows('SELECT due_at <= now() AS due FROM events')).toEqual([{ due: true }])
   })
 
+  test('has an order that comes later looked for at the vendor before it is placed, for as long as events come again', async () => {
+    const doubt = async (id: string) =>
+      rows(
+        `SELECT ambiguous_at = (SELECT max(restored_at) FROM restores) AS since_restore FROM vendor_tasks WHERE subject = 'order:${id}'`,
+      )
+    expect(await doubt(await lanes.receive())).toEqual([{ since_restore: null }])
+    await mark()
+    expect(await doubt(await lanes.receive())).toEqual([{ since_restore: true }])
+    await rows(`UPDATE restores SET restored_at = now() - interval '9 hours 1 minute'`)
+    expect(await doubt(await lanes.receive())).toEqual([{ since_restore: null }])
+  })
+
   test('drops what an operator wanted to be sent again, and says so', async () => {
     const id = await lanes.place()
     await ground.database.pool.query(

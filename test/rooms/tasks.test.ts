@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createBinding, giveUpBinding } from '../../src/flow/accounts/bind.js'
 import { lockAccount, registerAccount } from '../../src/flow/accounts/register.js'
@@ -329,6 +330,50 @@ describe('a cancel', () => {
     expect(vendor.verbs()).toEqual(['cancel', 'cancel', 'cancel', 'cancel'])
     expect(await kindsOf(id)).toContain('vendor_cancel_refused')
   })
+
+  const isFlagged = async (id: string) =>
+    (await count(ground.database, `orders WHERE background_check_id = $1 AND attention @> ARRAY['vendor_not_told']`, [
+      id,
+    ])) === 1
+
+  test('that the vendor does not take for three days is told to a person', async () => {
+    const id = await lanes.place()
+    await lanes.cancel(id)
+    vendor.script('cancel', refusedNow)
+    const worker = work()
+    await hastened(worker, () => vendor.calls.length).toBeGreaterThan(1)
+    await ground.database.pool.query(`UPDATE vendor_tasks SET first_attempt_at = now() - interval '72 hours 1 minute'`)
+    await hastened(worker, () => taskOf(`order:${id}`)).toBeUndefined()
+    expect(await isFlagged(id)).toBe(true)
+    expect((await kindsOf(id)).at(-1)).toBe('vendor_cancel_given_up')
+  })
+
+  test('of an order that the vendor refuses to look up is told to a person', async () => {
+    const id = await lanes.receive()
+    await ground.database.pool.query(`UPDATE vendor_tasks SET ambiguous_at = now()`)
+    await lanes.cancel(id)
+    vendor.script('find', { ...final, status: 410 })
+    await hastened(work(), () => taskOf(`order:${id}`)).toBeUndefined()
+    expect(await isFlagged(id)).toBe(true)
+    expect((await kindsOf(id)).at(-1)).toBe('vendor_cancel_refused')
+  })
+
+  test.each([
+    [409, false],
+    [410, false],
+    [400, true],
+    [413, true],
+    [415, true],
+    [422, true],
+    [undefined, true],
+  ])('is over when the vendor answers %s, and told to a person: %s', async (status, told) => {
+    const id = await lanes.place()
+    await lanes.cancel(id)
+    vendor.script('cancel', { kind: 'final', message: 'no', ...(status !== undefined && { status }) })
+    await hastened(work(), () => taskOf(`order:${id}`)).toBeUndefined()
+    expect(await isFlagged(id)).toBe(told)
+    expect((await kindsOf(id)).at(-1)).toBe('vendor_cancel_refused')
+  })
 })
 
 describe('an account', () => {
@@ -497,7 +542,7 @@ describe('a task whose code throws', () => {
 
   test('is not given up for what a database does that is away', async () => {
     const id = await lanes.receive()
-    const away = () => Promise.reject(Object.assign(new Error('away'), { code: '57P01' }))
+    const away = () => Promise.reject(Object.assign(new pg.DatabaseError('away', 0, 'error'), { code: '57P01' }))
     vendor.script('place', ...Array.from({ length: 12 }, () => away), ok({ orderId: 'V-1' }))
     vendor.script('find', ok(null))
     await hastened(work(), () => orderOf(id)).toMatchObject({ state: 'ordered' })

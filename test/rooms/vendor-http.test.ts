@@ -266,12 +266,10 @@ describe('reading many orders', () => {
     for (const path of wide.paths()) expect(path.length).toBeLessThan(6_100)
   })
 
-  it('asks singly where there is no such list', async () => {
-    const { answer } = await read(['a', 'b'], (request, response, socket) => {
-      if (request.path.includes('ids=')) response.writeHead(404).end()
-      else known(request, response, socket)
-    })
-    expect(answered(answer)).toHaveLength(2)
+  it('says so where there is no such list, and asks for none of them by itself', async () => {
+    const { paths, answer } = await read(['a', 'b'], answering('', 404))
+    expect(answer).toMatchObject({ kind: 'retry', status: 404, ambiguous: false })
+    expect(paths()).toHaveLength(1)
   })
 
   it('asks for nothing when nothing is asked', async () => {

@@ -6,6 +6,7 @@ import { inject } from 'vitest'
 import { readTarget } from '../../src/platform/database/migrate.js'
 import type { RateLimit, SandboxFeishu, SandboxVendor } from '../../src/sandbox/index.js'
 import { apps } from '../faults/kit/customers.js'
+import { OwnPostgres } from '../faults/kit/postgres.js'
 import { appEntry, environmentOf, startSandboxes } from '../faults/kit/world.js'
 import { type ServiceProcess, startProcess } from '../story/processes.js'
 import { freshSchema } from '../support/postgres.js'
@@ -19,7 +20,7 @@ export interface Member {
   process: ServiceProcess
 }
 
-/** Both sandboxes, one PostgreSQL schema, one Redis, and as many processes as a test starts. */
+/** Both sandboxes, one PostgreSQL, one Redis, and as many processes as a test starts. */
 export interface Fleet {
   feishu: SandboxFeishu
   vendor: SandboxVendor
@@ -37,6 +38,8 @@ interface FleetOptions {
   env?: Record<string, string>
   switches?: Parameters<typeof startSandboxes>[0]['switches']
   vendorOffers?: Parameters<typeof startSandboxes>[0]['vendorOffers']
+  /** A PostgreSQL server instead of a schema: many processes want more connections than are left beside other tests. */
+  ownPostgres?: boolean
 }
 
 /** What a busy machine needs, on both sides: no test of this folder is about calls or pushes that time out. */
@@ -47,8 +50,11 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const redis = await startRedis()
   const { switches = {}, vendorOffers = { batch: true, changes: false }, windows } = options
   const { feishu, vendor } = await startSandboxes({ switches, vendorOffers }, windows, { ackTimeoutMs: patienceMs })
-  const databaseUrl = freshSchema(inject('databaseUrl'))
+  const postgres = options.ownPostgres === true ? await OwnPostgres.start() : undefined
+  const databaseUrl = postgres?.urlAt(postgres.port) ?? freshSchema(inject('databaseUrl'))
   const reader = new pg.Pool({ ...readTarget(databaseUrl).connection, max: 2 })
+  // A server of its own may end before the last connection to it has.
+  reader.on('error', () => undefined)
   await writeFile(join(folder, 'apps.json'), JSON.stringify(apps.map(appEntry)))
   const shared = {
     ...environmentOf({ feishu, vendor, redis }, windows),
@@ -76,7 +82,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     stop: async () => {
       await Promise.all(launched.map((process) => process.kill()))
       await Promise.all([feishu.stop(), vendor.stop(), reader.end()])
-      await redis.stop()
+      await Promise.all([redis.stop(), postgres?.stop()])
       await rm(folder, { recursive: true, force: true })
     },
   }

@@ -1,14 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
-import { apps, Customers } from '../faults/kit/customers.js'
-import { Link, startLink } from '../faults/kit/link.js'
-import { brokenSoFar, judge } from '../faults/kit/oracle.js'
+import { Customers } from '../faults/kit/customers.js'
+import { startLink } from '../faults/kit/link.js'
+import { brokenSoFar } from '../faults/kit/oracle.js'
 import type { RunPlan } from '../faults/kit/plan.js'
-import { Service } from '../faults/kit/services.js'
-import { storyOf } from '../faults/kit/story.js'
-import { unsettled } from '../faults/kit/unsettled.js'
-import type { World } from '../faults/kit/world.js'
-import { type Fleet, type Member, metricOf, startFleet } from './fleet.js'
+import { type Member, metricOf, startFleet } from './fleet.js'
+import { expectAllKept, worldOf } from './judged.js'
 
 const cleanups: Array<() => Promise<unknown>> = []
 
@@ -44,21 +41,22 @@ const workOf: Record<Role, readonly [name: string, having: string]> = {
 
 test(`4 processes of each role share ${plan.leastOrders} checks of three tenants and more: none is lost, doubled, out of order or above a window`, async () => {
   const { switches, vendorOffers } = plan
-  const fleet = await startFleet({ windows, switches, vendorOffers })
+  const fleet = await startFleet({ windows, switches, vendorOffers, ownPostgres: true })
   cleanups.push(() => fleet.stop())
   // All at once, on an empty database.
   const members = await Promise.all([...roles, ...roles, ...roles, ...roles].map((role) => fleet.start(role)))
   expect(members.filter(({ process }) => process.lines.some(isMigration))).toHaveLength(1)
-  const world = await worldOf(fleet, members)
+  const receivers = members.filter(({ roles }) => roles === 'receiver').map(({ url }) => Number(new URL(url).port))
+  // One door for Feishu in front of all receivers, and /v1 of the first.
+  const door = await startLink('feishu–service', receivers)
+  cleanups.push(() => door.stop())
+  const world = worldOf(fleet, plan, { feishu: door.port, v1: receivers[0] ?? 0 })
   const customers = new Customers(fleet.feishu, fleet.vendor, plan)
   cleanups.push(async () => customers.stop())
   customers.bindAccounts()
-  const findBroken = () => brokenSoFar(world, customers)
-  const working = untilAllHaveWorked(members, findBroken)
+  const working = untilAllHaveWorked(members, () => brokenSoFar(world, customers))
   await customers.order(working)
-  const failed = [...(await working), ...(await untilSettled(world, customers, findBroken))]
-  const broken = failed.length > 0 ? failed : await judge(world, customers, [])
-  if (broken.length > 0) expect.fail([...broken, ...(await storyOf(world, customers, [], broken))].join('\n'))
+  await expectAllKept(world, customers, await working)
 }, 240_000)
 
 function isMigration(line: string): boolean {
@@ -78,30 +76,4 @@ async function untilAllHaveWorked(members: readonly Member[], findBroken: FindBr
     idle = idle.filter((_member, index) => shares[index] === 0)
   }
   return []
-}
-
-/** As the oracle of the faults sees it: one door for Feishu in front of all receivers, and /v1 of the first. */
-async function worldOf(fleet: Fleet, members: readonly Member[]): Promise<World> {
-  const receivers = members.filter(({ roles }) => roles === 'receiver').map(({ url }) => Number(new URL(url).port))
-  const webhook = await startLink('feishu–service', receivers)
-  cleanups.push(() => webhook.stop())
-  for (const { appId } of apps) fleet.feishu.setEventUrl(appId, `${webhook.url}/webhooks/feishu/${appId}/events`)
-  // It never runs: the oracle asks it for its port, and the story for its log.
-  const service = new Service('all', {}, fleet.folder)
-  service.port = receivers[0] ?? 0
-  const links = { feishu: new Link('feishu', [fleet.feishu.port]), vendor: new Link('vendor', [fleet.vendor.port]) }
-  const { feishu, vendor, read, stop } = fleet
-  return { plan, feishu, vendor, places: [{ service, links }], webhook, read, stop }
-}
-
-/** Until everything has come to its end, or something is broken; answers that, or what is still under way when it is late. */
-async function untilSettled(world: World, customers: Customers, findBroken: FindBroken): Promise<string[]> {
-  const late = performance.now() + 120_000
-  for (;;) {
-    const broken = await findBroken()
-    if (broken.length > 0) return broken
-    const left = await unsettled(world, customers)
-    if (left.length === 0 || performance.now() > late) return left
-    await sleep(500)
-  }
 }

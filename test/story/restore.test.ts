@@ -244,3 +244,20 @@ it('an order that was placed after the backup is one order at the vendor, and it
   expect(vendor.orderCount(id)).toBe(1)
   expect(writes(feishu, id)).toEqual(['update_progress'])
 })
+
+it('an order whose event takes effect again is looked for at a vendor that goes by nothing else, and is one order there', async () => {
+  const begun = await begin({ vendor: { idempotencyKeys: 'ignored' } })
+  const { feishu, vendor, accountId, service } = begun
+  const file = await backUp(begun.url)
+  const { backgroundCheckId: id } = feishu.createOrder({ ...tenant, accountId })
+  await until('the order at the vendor', () => vendor.orderCount(id) === 1)
+  await eventually(async () => (await order(service, id))['state']).toBe('ordered')
+  await stop(service)
+  const restored = await serve(begun.side, await restore(file, service))
+  expect((await restored.api('GET', `/v1/orders/${id}`)).status).toBe(404)
+  const created = feishu.events().find(({ eventType }) => eventType.includes('check.created'))
+  await feishu.redeliver(created?.eventId ?? '')
+  await eventually(async () => (await order(restored, id))['state']).toBe('ordered')
+  expect(vendor.orderCount(id)).toBe(1)
+  expect(vendor.calls({ operation: 'orders.create' })).toHaveLength(1)
+})

@@ -48,7 +48,8 @@ export function lanesOn(ground: Ground, database: Database = ground.database) {
     },
     record: (id: string, vendor: VendorOrder, now = Date.now()) =>
       database.transaction(async (sql) => {
-        const recorded = await recordVendorOrder(sql, sealer, id, vendor, now, async () => true)
+        const reading = { mayRecord: async () => true, isLatest: true }
+        const recorded = await recordVendorOrder(sql, sealer, id, vendor, now, reading)
         if (recorded === null) throw new Error('nobody was faster')
         return recorded
       }),

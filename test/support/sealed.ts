@@ -48,14 +48,10 @@ export async function sealAround(database: Database, sealer: Sealer, id: string)
       [id],
     )
     const stages = [{ id: 'st-1', name: `stage ${id}`, time, reports: [] }]
-    await recordVendorOrder(
-      sql,
-      sealer,
-      id,
-      { orderId: `V-${id}`, status: 'in_progress', stages },
-      time,
-      async () => true,
-    )
+    await recordVendorOrder(sql, sealer, id, { orderId: `V-${id}`, status: 'in_progress', stages }, time, {
+      mayRecord: async () => true,
+      isLatest: true,
+    })
     const body = { tripartite_agreement_id: `agreement ${id}` }
     await putBehind(sql, sealer, { ...origin, lane: lane(id), accountId: id }, [
       { content: { api: 'tripartite_agreements.delete', body } },

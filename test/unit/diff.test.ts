@@ -25,6 +25,7 @@ class Lane {
       const row = byId.get(gone)
       if (row) Object.assign(row, { state: 'superseded' })
     }
+    for (const gone of difference.dropped) Object.assign(byId.get(gone) ?? {}, { state: 'superseded' })
     for (const { id: which, content } of difference.relinked) Object.assign(byId.get(which) ?? {}, { content })
     const waiting = difference.waiting.map(({ id: which, content }): KnownDelivery => {
       const known = which === undefined ? undefined : byId.get(which)
@@ -172,6 +173,69 @@ describe('what was tried', () => {
     expect(lane.see(links('https://three.example'))).toMatchObject({ relinked: [], attention: [] })
   })
 
+  test('takes newer links while it is dead, since an operator may send it again', () => {
+    const links = (url: string) => saying('in_progress', [stage('a', { reports: [report('x', url)] })])
+    const lane = new Lane()
+    lane.see(links('https://one.example'))
+    lane.attempt('dead')
+    expect(lane.see(links('https://two.example')).relinked).toHaveLength(1)
+    expect(JSON.stringify(lane.rows)).toContain('two.example')
+  })
+
+  test.each([
+    ['links', saying('in_progress', [stage('a', { reports: [report('x', 'https://new.example')] })])],
+    ['words', saying('in_progress', [stage('a', { name: 'other', reports: [report('x', 'https://old.example')] })])],
+  ])('is left alone while it is under way, and has the answer with newer %s read again', (_what, newer) => {
+    const old = saying('in_progress', [stage('a', { reports: [report('x', 'https://old.example')] })])
+    const lane = new Lane()
+    lane.see(old)
+    lane.attempt('sending')
+    expect(lane.see(old)).toMatchObject({ relinked: [], readAgain: false })
+    const before = JSON.stringify(lane.rows)
+    expect(lane.see(newer).readAgain).toBe(true)
+    expect(JSON.stringify(lane.rows)).toBe(before)
+    lane.attempt('delivered')
+    expect(lane.see(newer).readAgain).toBe(false)
+  })
+
+  test('takes newer links when the claim that it was sent under is over: its next attempt has them', () => {
+    const links = (url: string) => saying('in_progress', [stage('a', { reports: [report('x', url)] })])
+    const lane = new Lane()
+    lane.see(links('https://one.example'))
+    lane.attempt('sending')
+    Object.assign(lane.rows[0] ?? {}, { abandoned: true })
+    expect(lane.see(links('https://two.example'))).toMatchObject({ relinked: [{ id: '1' }], readAgain: false })
+  })
+
+  test.each(['pending', 'sending', 'delivered'] as const)(
+    'a result that is %s and that the vendor takes back stays, and is flagged',
+    (state) => {
+      for (const status of ['in_progress', 'pending', 'canceled'] as const) {
+        const lane = new Lane()
+        lane.see(saying('completed', []))
+        lane.attempt(state)
+        const before = JSON.stringify(lane.rows)
+        const back = lane.see(saying(status, []))
+        expect(back.attention).toEqual(['changed_after_sent'])
+        expect(back.notes).toContainEqual({ kind: 'result_withdrawn_after_sent', detail: { delivery_id: '1' } })
+        expect(back).toMatchObject({ waiting: [], withdrawn: [], dropped: [], state: null })
+        expect(back.readAgain).toBe(state === 'sending')
+        expect(JSON.stringify(lane.rows)).toBe(before)
+      }
+    },
+  )
+
+  test('a cancel that was tried and that the vendor takes back stays, and is flagged', () => {
+    const lane = new Lane()
+    lane.see(saying('canceled', []))
+    lane.attempt('delivered')
+    lane.attempt('pending')
+    const back = lane.see(saying('completed', []))
+    expect(back.attention).toEqual(['changed_after_sent'])
+    expect(notesOf(back)).toEqual(['cancel_withdrawn_after_sent'])
+    expect(lane.waits()).toEqual(['cancel'])
+  })
+
   test('keeps its time when the vendor’s time changes', () => {
     const lane = new Lane()
     lane.see(saying('in_progress', [stage('a')]))
@@ -198,6 +262,65 @@ describe('what was tried', () => {
     lane.attempt('pending')
     lane.see(saying('completed', [stage('late')]))
     expect(lane.waits()).toEqual(['cancel'])
+  })
+})
+
+describe('an end that is dead', () => {
+  test('and surely was not taken gives way to the other end', () => {
+    const lane = new Lane()
+    lane.see(saying('canceled', []))
+    lane.attempt('delivered')
+    lane.attempt('dead')
+    const done = lane.see(saying('completed', [stage('late')]))
+    expect(done).toMatchObject({ dropped: ['2'], attention: [], state: 'reported' })
+    expect(lane.waits()).toEqual(['late', 'update_result'])
+    lane.attempt('delivered')
+    lane.attempt('dead')
+    const stopped = lane.see(saying('canceled', [stage('late')]))
+    expect(stopped).toMatchObject({ dropped: ['4'], attention: [] })
+    expect(notesOf(stopped)).toContain('result_withdrawn')
+    expect(lane.waits()).toEqual(['cancel'])
+  })
+
+  test('and surely was not taken is not needed when the vendor goes on', () => {
+    const lane = new Lane()
+    lane.see(saying('canceled', []))
+    lane.attempt('delivered')
+    lane.attempt('dead')
+    const onward = lane.see(saying('in_progress', [stage('a')]))
+    expect(onward).toMatchObject({ dropped: ['2'], attention: [], state: 'in_progress' })
+    expect(lane.waits()).toEqual(['a'])
+  })
+
+  test('and that the vendor still names stays dead, and its order closed', () => {
+    const lane = new Lane()
+    lane.see(saying('completed', []))
+    lane.attempt('dead')
+    const late = lane.see(saying('completed', [stage('late')], 'other'))
+    expect(late).toMatchObject({ dropped: [], waiting: [] })
+    expect(notesOf(late)).toEqual(['stage_after_end', 'result_changed_after_sent'])
+  })
+
+  test('and that Feishu may have taken stays and is flagged: nothing may follow it', () => {
+    const lane = new Lane()
+    lane.see(saying('canceled', []))
+    lane.attempt('delivered')
+    lane.attempt('dead')
+    Object.assign(lane.rows[1] ?? {}, { unclear: true })
+    const done = lane.see(saying('completed', [stage('late')]))
+    expect(done).toMatchObject({ dropped: [], waiting: [], attention: ['changed_after_sent'] })
+    expect(notesOf(done)).toEqual(['stage_after_end', 'cancel_withdrawn_after_sent'])
+  })
+
+  test('stays while another end is on its way, which a person has to see', () => {
+    const lane = new Lane()
+    lane.see(saying('completed', []))
+    lane.attempt('dead')
+    lane.see(saying('canceled', []))
+    lane.attempt('delivered')
+    lane.attempt('pending')
+    const back = lane.see(saying('completed', []))
+    expect(back).toMatchObject({ dropped: [], waiting: [], attention: ['changed_after_sent'] })
   })
 })
 

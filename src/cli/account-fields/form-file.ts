@@ -23,10 +23,16 @@ async function contentOf(file: string): Promise<string> {
 function parse(file: string, content: string): unknown {
   try {
     return JSON.parse(content)
-  } catch {
-    // What the parser says repeats the content.
-    throw new Error(`${file}: expected JSON`)
+  } catch (failure) {
+    throw unparsed(file, failure)
   }
+}
+
+/** What the parser says and where, but for its quotation of the content: so it is not the cause either. */
+function unparsed(file: string, failure: unknown): Error {
+  const message = failure instanceof Error ? failure.message : ''
+  const said = /^(?:Unexpected end of JSON input|[^"]* at position \d+)/.exec(message)?.[0] ?? 'Unexpected token'
+  return new Error(`${file}: expected JSON (${said})`)
 }
 
 export function listed(complaints: readonly Complaint[]): string {

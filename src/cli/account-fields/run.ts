@@ -63,7 +63,8 @@ function appOf({ config }: CommandParts, named: string | undefined): string {
   const [only, other] = ids
   if (named === undefined && only !== undefined && other === undefined) return only
   if (named !== undefined && ids.includes(named)) return named
-  throw new Error(`--app: expected one of the apps of this service: ${ids.join(', ')}`)
+  const why = named === undefined ? 'there is more than one' : 'none of them was named'
+  throw new Error(`--app: expected one of the apps of this service: ${ids.join(', ')} (${why})`)
 }
 
 /** Answers what a person typed. */

@@ -1,6 +1,7 @@
+import type { VendorFailure } from '../../flow/vendor/adapter.js'
 import { type Check, having, ifOffered } from '../check.js'
 import { type Ground, refused, said } from '../ground.js'
-import { failed, ok, skipped, warning } from '../result.js'
+import { type CheckOutcome, failed, ok, skipped, warning } from '../result.js'
 import { idLike } from '../test-data.js'
 
 const order = (ground: Ground) => ground.order()
@@ -72,7 +73,7 @@ export const readingChecks: readonly Check[] = [
       'batch',
       having(both, async (ids, { vendor }) => {
         const answer = await vendor.getOrders(ids)
-        if (answer.kind !== 'ok') return refused('both orders', answer)
+        if (answer.kind !== 'ok') return noList('both orders', answer)
         const found = answer.value.map(({ orderId }) => orderId).toSorted()
         const expected = `${ids.length} orders, each once`
         return found.join() === ids.toSorted().join() ? ok() : failed(expected, `${found.length} orders, or others`)
@@ -89,7 +90,7 @@ export const readingChecks: readonly Check[] = [
         const unknown = await ground.unknownId()
         if (unknown.kind === 'missing') return unknown.outcome
         const answer = await ground.vendor.getOrders([...ids, unknown.value])
-        if (answer.kind !== 'ok') return refused('the orders that exist', answer)
+        if (answer.kind !== 'ok') return noList('the orders that exist', answer)
         const found = answer.value.map(({ orderId }) => orderId)
         if (found.includes(unknown.value)) return failed('nothing for an unknown id', 'an order')
         const lost = ids.filter((id) => !found.includes(id)).length
@@ -109,7 +110,7 @@ export const readingChecks: readonly Check[] = [
         for (let tries = 0; asked.size < 100 && tries < 1000; tries += 1) asked.add(idLike(first))
         if (asked.size < 100) return skipped('order ids are too short to make up 100 of them')
         const answer = await vendor.getOrders([...asked])
-        if (answer.kind !== 'ok') return refused('an answer to 100 ids', answer)
+        if (answer.kind !== 'ok') return noList('an answer to 100 ids', answer)
         const found = new Set(answer.value.map(({ orderId }) => orderId))
         return ids.every((id) => found.has(id))
           ? ok()
@@ -118,6 +119,11 @@ export const readingChecks: readonly Check[] = [
     ),
   },
 ]
+
+/** After 404 the orders are asked for one by one, as without the capability. */
+function noList(expected: string, answer: VendorFailure): CheckOutcome {
+  return answer.kind === 'retry' && answer.status === 404 ? warning(expected, said(answer)) : refused(expected, answer)
+}
 
 async function both(ground: Ground) {
   const one = await ground.order()

@@ -94,8 +94,8 @@ async function withoutWaiting(sql: Sql, ids: readonly string[], events: readonly
        AND NOT EXISTS (SELECT 1 FROM findings f WHERE f.background_check_id = o.background_check_id AND f.settled_at IS NULL)
        AND NOT EXISTS (SELECT 1 FROM events e WHERE e.background_check_id = o.background_check_id
              AND (e.state = 'new' OR e.payload_sealed IS NOT NULL OR NOT e.id = ANY($2)))
-       AND NOT EXISTS (SELECT 1 FROM vendor_tasks t
-             WHERE substring(t.subject FROM '^(?:order|resend):([0-9]+)') = o.background_check_id)`,
+       AND o.background_check_id NOT IN (SELECT substring(subject FROM '^(?:order|resend):([0-9]+)') FROM vendor_tasks
+             WHERE subject ~ '^(?:order|resend):[0-9]')`,
     [ids, events],
   )
   return found.rows.map((row) => row.id)

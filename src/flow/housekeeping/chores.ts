@@ -71,14 +71,17 @@ async function erasePersonalData({ database, terms, batch }: ChoreParts): Promis
   return { due: done === 0 ? 0 : found.rows.length, done }
 }
 
-/** A flag is no change of the order: it must not keep its data longer. */
+/**
+ * A flag is no change of the order: it must not keep its data longer. By age alone PostgreSQL might walk through all that
+ * is not erased, where those that ended long ago come first: the order is that of the index of open ones.
+ */
 async function flagStale({ database, terms, batch }: ChoreParts): Promise<Batch> {
   const flagged = await database.pool.query(
     `UPDATE orders o SET attention = array_append(o.attention, 'stale') FROM (
        SELECT background_check_id FROM orders
        WHERE erased_at IS NULL AND updated_at < now() - $1 * interval '1 ms' AND state = ANY($2)
-         AND NOT attention @> ARRAY['stale']
-       ORDER BY updated_at LIMIT $3 FOR UPDATE SKIP LOCKED) due
+         AND state <> 'completed' AND state <> 'canceled' AND NOT attention @> ARRAY['stale']
+       ORDER BY state, updated_at LIMIT $3 FOR UPDATE SKIP LOCKED) due
      WHERE o.background_check_id = due.background_check_id`,
     [terms.staleMs, openStates, batch],
   )

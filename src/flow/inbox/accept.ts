@@ -1,9 +1,11 @@
 import { hash } from 'node:crypto'
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Database } from '../../platform/database/database.js'
+import { isOfValues, sqlStateOf } from '../../platform/database/of-values.js'
 import type { Started } from '../../platform/lifetime.js'
 import type { Acceptance, Inbox, ReceivedEvent } from '../map.js'
 import { atMostEvery } from './at-most-every.js'
+import type { Unavailable } from './unavailable-warning.js'
 
 /**
  * The room `inbox`: keeps each event once, durably, before anybody acts on it.
@@ -17,6 +19,8 @@ export interface AcceptOptions {
   /** Called after a commit that brought something new; once for all commits of a few milliseconds. */
   onAccepted: () => void
   onBatch?: (size: number, elapsedMs: number) => void
+  /** Why an answer is `unavailable`, at each one. */
+  onUnavailable?: (why: Unavailable) => void
 }
 
 interface Waiting {
@@ -55,7 +59,10 @@ export function createInbox(options: AcceptOptions): Inbox & Started {
   }
   return {
     accept: (event) => {
-      if (queue.length >= mostWaiting) return Promise.resolve('unavailable')
+      if (queue.length >= mostWaiting) {
+        options.onUnavailable?.({ reason: 'full' })
+        return Promise.resolve('unavailable')
+      }
       return new Promise((resolve) => {
         const waiting: Waiting = {
           key: keyOf(event.appId, event.eventId),
@@ -68,6 +75,7 @@ export function createInbox(options: AcceptOptions): Inbox & Started {
         }
         const timer = setTimeout(() => {
           waiting.late = true
+          options.onUnavailable?.({ reason: 'late' })
           resolve('unavailable')
         }, answerWithinMs)
         queue.push(waiting)
@@ -104,14 +112,19 @@ async function insertAll(rows: Waiting[], options: AcceptOptions): Promise<Map<s
   try {
     return await insert(rows, options)
   } catch (failure) {
-    if (rows.length === 1 || !isOfRows(failure)) return all(rows, 'unavailable')
-    return insertOneByOne(rows, options)
+    if (rows.length > 1 && isOfRows(failure)) return insertOneByOne(rows, options)
+    options.onUnavailable?.({ reason: 'failed', failure })
+    return all(rows, 'unavailable')
   }
 }
 
-/** SQLSTATE classes that say something about values or about who else writes them, not about the database. */
+/**
+ * Whether the rows may go one by one where they did not together: values that PostgreSQL does not take are those of one row,
+ * and a row alone holds nothing that another batch could deadlock with (class 40). Feishu would send all of them again in
+ * 15 s at the earliest.
+ */
 function isOfRows(failure: unknown): boolean {
-  return failure instanceof Error && 'code' in failure && /^(21|22|23|40|54)/.test(String(failure.code))
+  return isOfValues(failure) || (sqlStateOf(failure)?.startsWith('40') ?? false)
 }
 
 /** One row that PostgreSQL does not take must not cost its neighbours their answer. */
@@ -120,6 +133,7 @@ async function insertOneByOne(rows: Waiting[], options: AcceptOptions): Promise<
   const until = performance.now() + answerWithinMs
   for (const row of rows) {
     const late = performance.now() > until
+    if (late) options.onUnavailable?.({ reason: 'late' })
     const one = late ? all([row], 'unavailable') : await insertAll([row], options)
     for (const [key, outcome] of one) each.set(key, outcome)
   }
@@ -175,13 +189,18 @@ function all(rows: Waiting[], outcome: Acceptance): Map<string, Acceptance> {
   return new Map(rows.map((row) => [row.key, outcome]))
 }
 
-async function isKnown({ database }: AcceptOptions, appId: string, eventId: string): Promise<boolean | 'unavailable'> {
+async function isKnown(
+  { database, onUnavailable }: AcceptOptions,
+  appId: string,
+  eventId: string,
+): Promise<boolean | 'unavailable'> {
   try {
     const found = await database.intake.query('SELECT 1 FROM seen_events WHERE hash = $1', [
       Buffer.from(keyOf(appId, eventId), 'hex'),
     ])
     return found.rowCount === 1
-  } catch {
+  } catch (failure) {
+    onUnavailable?.({ reason: 'failed', failure })
     return 'unavailable'
   }
 }

@@ -2,6 +2,7 @@ import { forEachAtOnce, groupBy } from '../../platform/at-once.js'
 import type { Sealer } from '../../platform/crypto/sealer.js'
 import type { Database, Sql } from '../../platform/database/database.js'
 import { createFairClaim } from '../../platform/database/fair-claim.js'
+import { isOfDatabase } from '../../platform/database/of-values.js'
 import type { Logger } from '../../platform/logger.js'
 import { type Loop, startLoop } from '../../platform/loop.js'
 import { failSpan, inSpan, type Span } from '../../platform/tracing/spans.js'
@@ -95,7 +96,7 @@ async function processTraced(options: InboxWorkerOptions, event: ClaimedEvent, s
   }
 }
 
-/** Only what an event itself does wrong makes it fail; what was acknowledged outlives any trouble of the database. */
+/** Only what an event's values or our own code do wrong makes it fail; what was acknowledged outlives any trouble of the database. */
 async function putOff(
   { database, sealer }: InboxWorkerOptions,
   { id, attempts }: ClaimedEvent,
@@ -112,11 +113,6 @@ async function putOff(
     id,
     Math.min(60_000, 100 * 2 ** Math.min(attempts, 16)),
   ])
-}
-
-/** SQLSTATE classes 21, 22 and 23 say something about values; every other code is about the database or the way to it. */
-function isOfDatabase(failure: unknown): boolean {
-  return failure instanceof Error && 'code' in failure && !/^(21|22|23)/.test(String(failure.code))
 }
 
 interface EventRow {

@@ -1,5 +1,5 @@
 import type { Sql } from '../../platform/database/database.js'
-import { addToTimeline } from '../timeline.js'
+import { addToTimeline, type TimelineKind } from '../timeline.js'
 import type { VendorAnswer } from '../vendor/adapter.js'
 import { reasonContext } from './cancel.js'
 import { keyOfOrder } from './keys.js'
@@ -29,7 +29,8 @@ export function createCanceling(options: Omit<PlaceOptions, 'onPlaced' | 'onCanc
       looked.kind === 'ok' && looked.value !== null
         ? await options.vendor.cancelOrder(looked.value, reasonOf(options, task, order), { signal })
         : looked
-    await options.database.transaction((sql) => settle(options, sql, task, answer))
+    const knows = answer.kind === 'ok' || (looked.kind === 'ok' && hasNothingToStop(answer))
+    await options.database.transaction((sql) => settle(options, sql, task, answer, knows))
     logAttempt(options.log, task, answer)
   }
 }
@@ -71,16 +72,28 @@ async function settle(
   sql: Sql,
   task: VendorTask,
   answer: VendorAnswer<string | null>,
+  /** Else it may go on with a check that nobody wants any more, and a person has to tell it. */
+  knows: boolean,
 ): Promise<void> {
   await lockOrder(sql, task.id)
   const toRepeat = passing(task, answer)
   if (toRepeat !== null) return putOff(sql, task, unambiguous(toRepeat), options.random)
   if (!(await finishTask(sql, task))) return
-  const kind = answer.kind === 'ok' ? 'vendor_canceled' : 'vendor_cancel_refused'
-  await addToTimeline(sql, [{ backgroundCheckId: task.id, kind }])
+  if (!knows) await flagOrder(sql, task.id, 'vendor_not_told')
+  await addToTimeline(sql, [{ backgroundCheckId: task.id, kind: kindOf(answer) }])
 }
 
-/** Telling the vendor crashed too often: it goes on with a check that nobody wants any more. */
+/** A cancel that the vendor understood: the order can no longer be stopped (409), or it has none such (410). */
+function hasNothingToStop(answer: VendorAnswer<unknown>): boolean {
+  return answer.kind === 'final' && (answer.status === 409 || answer.status === 410)
+}
+
+function kindOf({ kind }: VendorAnswer<unknown>): TimelineKind {
+  if (kind === 'ok') return 'vendor_canceled'
+  return kind === 'final' ? 'vendor_cancel_refused' : 'vendor_cancel_given_up'
+}
+
+/** Telling the vendor crashed too often: it may go on, as above. */
 export async function giveUpCanceling(sql: Sql, task: VendorTask): Promise<void> {
   await lockOrder(sql, task.id)
   if (!(await finishTask(sql, task))) return

@@ -4,6 +4,7 @@ import type { Sql } from '../../platform/database/database.js'
 import { archivedHash } from '../archived.js'
 import { laneOfOrder, type Origin } from '../map.js'
 import { lockLane } from '../outbox/lanes.js'
+import { stateOf } from '../outbox/state-of.js'
 import { supersedeWaiting } from '../outbox/supersede.js'
 import { addToTimeline } from '../timeline.js'
 import { belongsTo, type Effect, type LockedOrder, lockOrder, refusedAsForeign, taskOfOrder } from './receive.js'
@@ -57,7 +58,7 @@ async function cancelKnown(sql: Sql, id: string, order: LockedOrder, duringCance
   await supersedeWaiting(sql, [laneOfOrder(id)])
   await sql.query(
     `UPDATE orders SET state = 'canceled', failure = NULL, updated_at = now(),
-       attention = array_remove(CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE background_check_id = $1 AND state = 'dead')
+       attention = array_remove(CASE WHEN EXISTS (SELECT 1 FROM deliveries d WHERE d.background_check_id = $1 AND ${stateOf('d')} = 'dead')
          THEN array_remove(attention, 'failed')
          ELSE array_remove(array_remove(attention, 'delivery_dead'), 'failed') END, 'stale')
      WHERE background_check_id = $1`,

@@ -1,5 +1,5 @@
 import type { Database } from '../../platform/database/database.js'
-import { isOfValues } from '../../platform/database/of-values.js'
+import { isOfDatabase } from '../../platform/database/of-values.js'
 import type { TaskWorkerOptions, VendorTask } from './tasks.js'
 
 /** Code of ours that fails for so many times does not do so by chance: a person has to look. */
@@ -36,10 +36,4 @@ async function putOffCrashed({ pool }: Database, task: VendorTask, failure: unkn
     [task.subject, task.fence, counts, 'our own code failed; the log tells why', mostCrashes],
   )
   return counts ? (rows[0]?.crashes ?? 0) : 0
-}
-
-/** An SQLSTATE that does not say something about values, or an error of the connection. */
-function isOfDatabase(failure: unknown): boolean {
-  if (!(failure instanceof Error) || !('code' in failure)) return false
-  return /^([0-9A-Z]{5}|E[A-Z]+)$/.test(String(failure.code)) && !isOfValues(failure)
 }

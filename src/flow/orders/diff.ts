@@ -1,5 +1,6 @@
 import type { VendorOrder, VendorStage } from '../vendor/adapter.js'
 import { type Difference, Draft } from './difference.js'
+import { endNamedBy } from './ends.js'
 import type { KnownDelivery } from './known-delivery.js'
 import { stageIdOf, terminatedStage } from './stages.js'
 
@@ -11,7 +12,7 @@ const mostStages = 500
  * result or the cancel, each once; whatever had an attempt keeps its content, its stage_id and its stage_time.
  */
 export function diffOrder(id: string, known: readonly KnownDelivery[], vendor: VendorOrder, now: number): Difference {
-  const draft = new Draft(id, known, now)
+  const draft = new Draft(id, known, endNamedBy(vendor), now)
   const stages = uniqueStages(vendor.stages, draft)
   if (vendor.status === 'canceled') {
     const last = terminatedStage(stages, now)

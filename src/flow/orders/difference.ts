@@ -1,6 +1,7 @@
 import type { OrderBody, OrderState, ProgressBody } from '../map.js'
 import type { TimelineNote } from '../timeline.js'
 import type { VendorResult, VendorStage } from '../vendor/adapter.js'
+import { type End, endsToDrop, endTakenBack } from './ends.js'
 import { isStage, type KnownDelivery, ownStageId, resultTimeOf, stageTimeOf } from './known-delivery.js'
 import {
   cancelOf,
@@ -24,12 +25,19 @@ export interface Difference {
   waiting: Waiting[]
   /** What waited and is no longer wanted. */
   withdrawn: string[]
-  /** Unsettled deliveries that were attempted: same content, the vendor's latest report links. */
+  /** Dead ends that were surely not taken and are no longer wanted. */
+  dropped: string[]
+  /** Deliveries that were attempted and may be again: same content, the vendor's latest report links. */
   relinked: Array<{ id: string; content: OrderBody }>
   attention: Attention[]
   notes: TimelineNote[]
   /** `null`: stays as it is. */
   state: OrderState | null
+  /**
+   * The answer says something else than what is under way to Feishu. That comes back, perhaps without having been seen there:
+   * only then is it known what this answer means for it.
+   */
+  readAgain: boolean
 }
 
 export type Attention =
@@ -53,17 +61,31 @@ export class Draft {
   readonly #now: number
   readonly #attempted: readonly KnownDelivery[]
   readonly #unattempted: readonly KnownDelivery[]
+  /** The end that the vendor names now. */
+  readonly #end: End | null
   readonly #closed: boolean
   readonly #takenIds: ReadonlySet<string | undefined>
   /** A result that Feishu had an attempt of: another one that waits is an operator's. */
   readonly #hasResult: boolean
-  readonly #difference: Difference = { waiting: [], withdrawn: [], relinked: [], attention: [], notes: [], state: null }
+  readonly #difference: Difference = {
+    waiting: [],
+    withdrawn: [],
+    dropped: [],
+    relinked: [],
+    attention: [],
+    notes: [],
+    state: null,
+    readAgain: false,
+  }
   #lastTime: number
 
-  constructor(id: string, known: readonly KnownDelivery[], now: number) {
+  constructor(id: string, known: readonly KnownDelivery[], end: End | null, now: number) {
     this.#id = id
     this.#now = now
-    this.#attempted = known.filter((each) => each.attempted)
+    this.#end = end
+    const dropped = endsToDrop(known, end)
+    for (const each of dropped) this.#drop(each)
+    this.#attempted = known.filter((each) => each.attempted && !dropped.includes(each))
     this.#unattempted = known.filter((each) => !each.attempted && each.state === 'pending')
     this.#closed = this.#attempted.some((each) => each.content.api !== 'update_progress' && each.state !== 'superseded')
     this.#takenIds = new Set(known.flatMap((each) => (each.standsFor === undefined ? [] : [ownStageId(each)])))
@@ -92,6 +114,11 @@ export class Draft {
       const time = Math.max(stageTimeOf(content), this.#lastTime + 1)
       this.#lastTime = time
       this.#wait({ id, content: { ...content, body: { ...content.body, stage_time: String(time) } } })
+    }
+    for (const each of this.#attempted) {
+      const { content } = each
+      if (content.api !== 'update_progress' || named.has(content.body.stage_id)) continue
+      if (isTerminatedStage(content.body)) this.#awaitReturn(each)
     }
   }
 
@@ -161,11 +188,32 @@ export class Draft {
       if (each.content.api === 'update_result') this.note('result_withdrawn', { delivery_id: each.id })
     }
     this.#difference.withdrawn = withdrawn.map((each) => each.id)
+    this.#flagTakenBack()
     if (this.#difference.state === null && !this.#closed) {
       if (anyStage) this.#difference.state = 'in_progress'
-      else if (withdrawn.length > 0) this.#difference.state = 'ordered'
+      else if (withdrawn.length + this.#difference.dropped.length > 0) this.#difference.state = 'ordered'
     }
     return this.#difference
+  }
+
+  #drop({ id, content }: KnownDelivery): void {
+    this.#difference.dropped.push(id)
+    if (content.api === 'update_result') this.note('result_withdrawn', { delivery_id: id })
+  }
+
+  /** Feishu has, or may have, an end that the vendor takes back: it stays as it was sent, and a person has to know. */
+  #flagTakenBack(): void {
+    const end = endTakenBack(this.#attempted, this.#end)
+    if (end === undefined) return
+    const kind = end.content.api === 'cancel' ? 'cancel_withdrawn_after_sent' : 'result_withdrawn_after_sent'
+    this.#flag('changed_after_sent')
+    this.note(kind, { delivery_id: end.id })
+    this.#awaitReturn(end)
+  }
+
+  /** What is under way may come back without having been seen by Feishu, and then follows the vendor. */
+  #awaitReturn({ state, abandoned = false }: KnownDelivery): void {
+    if (state === 'sending' && !abandoned) this.#difference.readAgain = true
   }
 
   #wait(waiting: Waiting): void {
@@ -188,7 +236,7 @@ export class Draft {
     if (notes.length > 0) this.#flag('value_changed_for_feishu')
   }
 
-  /** Sent content stays as it was sent; only links of what is not settled yet follow the vendor. */
+  /** Sent content stays as it was sent; only links of what may be sent again follow the vendor. */
   #compareWithSent(sent: KnownDelivery, body: OrderBody['body']): void {
     if (sent.imported) return
     const stageId = 'stage_id' in body ? body.stage_id : undefined
@@ -198,9 +246,12 @@ export class Draft {
         delivery_id: sent.id,
         ...(stageId !== undefined && { stage_id: stageId }),
       })
+      this.#awaitReturn(sent)
       return
     }
-    if (sent.state === 'pending' && JSON.stringify(sent.content.body) !== JSON.stringify(body)) {
+    if (JSON.stringify(sent.content.body) === JSON.stringify(body)) return
+    this.#awaitReturn(sent)
+    if (sent.state === 'pending' || sent.state === 'dead' || (sent.state === 'sending' && sent.abandoned)) {
       // The same api and the same content, so the body has the shape that the api asks for.
       this.#difference.relinked.push({ id: sent.id, content: { ...sent.content, body } as OrderBody })
     }
@@ -211,6 +262,7 @@ export class Draft {
     if (this.#attempted.some((each) => each.imported && each.content.api === 'update_result')) return
     this.#flag('changed_after_sent')
     this.note('stage_after_end', { stage_id: stageId })
+    for (const each of this.#attempted) if (each.content.api !== 'update_progress') this.#awaitReturn(each)
   }
 
   /** The vendor's time, or the time it was seen where the vendor's cannot be true. */

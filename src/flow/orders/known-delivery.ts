@@ -9,6 +9,10 @@ export interface KnownDelivery {
   attempted: boolean
   /** An older system sent it: nobody knows here what it said. */
   imported?: boolean
+  /** Dead, and nobody knows whether it took effect. */
+  unclear?: boolean
+  /** Its claim is over and nobody has settled it: it is claimed again, and then its first call may have taken effect. */
+  abandoned?: boolean
   seenAt: number
   /** The stage of the vendor in whose place an operator had this one sent. */
   standsFor?: string

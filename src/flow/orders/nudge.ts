@@ -1,4 +1,5 @@
 import type { Sql } from '../../platform/database/database.js'
+import { pollOnceMore } from './poll-over.js'
 
 /** Makes an order's poll due now; while one is running, right after it. False: the order is not polled (any more). */
 export async function pollNow(sql: Sql, backgroundCheckId: string): Promise<boolean> {
@@ -21,14 +22,19 @@ export async function pollAfresh(sql: Sql, backgroundCheckId: string): Promise<b
   return due.rowCount === 1
 }
 
-/** The vendor says that an order changed. An order that is not known yet is remembered for an hour. */
+/**
+ * The vendor says that an order changed: it is polled now, also when Feishu has its result. An order that is not known yet
+ * is remembered for an hour.
+ */
 export async function vendorOrderChanged(sql: Sql, vendorOrderId: string): Promise<boolean> {
   const known = await sql.query<{ background_check_id: string }>(
     'SELECT background_check_id FROM orders WHERE vendor_order_id = $1',
     [vendorOrderId],
   )
   let polled = false
-  for (const { background_check_id } of known.rows) polled = (await pollNow(sql, background_check_id)) || polled
+  for (const { background_check_id: id } of known.rows) {
+    polled = (await pollNow(sql, id)) || (await pollOnceMore(sql, id)) || polled
+  }
   if (known.rowCount === 0) await remember(sql, vendorOrderId)
   return polled
 }

@@ -8,6 +8,7 @@ import { keyOfOrder } from './keys.js'
 import { type KnownDelivery, ownStageId, type SeenDelivery, stageTimeOf } from './known-delivery.js'
 import { type LockedOrder, lockOrder } from './receive.js'
 import { withResends } from './resends.js'
+import { hashedStageId, stageIdOf } from './stages.js'
 
 export type OpenedLane =
   | { kind: 'open'; order: LockedOrder; lane: OrderLane; known: KnownDelivery[] }
@@ -41,6 +42,12 @@ export function isCancelComing(known: readonly SeenDelivery[]): boolean {
 /** Later than the times of all these. */
 export function stageTimeAfter(known: readonly KnownDelivery[]): number {
   return Math.max(0, ...known.map(({ content }) => stageTimeOf(content))) + 1
+}
+
+/** What the order knows a stage of the vendor by: an id that a resend took before the vendor named it stays the resend's. */
+export function stageIdIn(known: readonly KnownDelivery[], vendorId: string): string {
+  const id = stageIdOf(vendorId)
+  return known.some((each) => each.standsFor !== undefined && ownStageId(each) === id) ? hashedStageId(vendorId) : id
 }
 
 /** `base` with the next number behind it that no stage of the order has; Feishu takes 36 characters. */

@@ -57,7 +57,7 @@ async function askToPlace(
   return looked ?? vendor.placeOrder(order, { signal, stillWanted: () => isStillMine(options, task) })
 }
 
-/** `null`: the vendor has no order for the check, so that it may be placed. What a look-up that failed leaves open stays so. */
+/** `null`: the vendor has no such order, place it. A failed look-up is returned as it is. */
 async function lookUp(
   { database, vendor, timeoutMs = 0 }: PlaceOptions,
   task: VendorTask,

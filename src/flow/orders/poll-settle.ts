@@ -4,7 +4,8 @@ import type { Logger } from '../../platform/logger.js'
 import { addToTimeline } from '../timeline.js'
 import type { VendorFailure, VendorOrder } from '../vendor/adapter.js'
 import type { ClaimedOrder } from './poll-claim.js'
-import { fingerprintOf, flagOrder, recordVendorOrder, sameContent } from './record.js'
+import { endPolls, lockIfOver, tireOfOver } from './poll-over.js'
+import { fingerprintOf, flagOrder, recordVendorOrder, sameContent, unlikeAny } from './record.js'
 import { nextInterval, type PollTerms, vendorRetryMs, withJitter } from './schedule.js'
 
 /** What the settlements of polls need. */
@@ -35,16 +36,17 @@ export async function settleChanged(
 ): Promise<void> {
   const fingerprint = fingerprintOf(vendorOrder)
   const { buckets, isDue } = await options.database.transaction(async (sql) => {
-    const isMine = (locked: Sql) => holdsPoll(locked, order)
-    const recorded = await recordVendorOrder(sql, options.sealer, order.id, vendorOrder, Date.now(), isMine)
+    const reading = { mayRecord: (locked: Sql) => holdsPoll(locked, order), isLatest: true }
+    const recorded = await recordVendorOrder(sql, options.sealer, order.id, vendorOrder, Date.now(), reading)
     if (recorded === null) return { buckets: [], isDue: false }
     if (recorded.ended) {
-      await sql.query('DELETE FROM poll_schedule WHERE background_check_id = $1', [order.id])
-      return { buckets: recorded.buckets, isDue: false }
+      return { buckets: recorded.buckets, isDue: await endPolls(sql, order.id) }
     }
     const changed = !sameContent(order.fingerprint, fingerprint)
-    const later = { ...order, intervalMs: nextInterval(order.intervalMs, changed, termsNow(options)) }
-    return { buckets: recorded.buckets, isDue: await reschedule(sql, options, [later], fingerprint) }
+    const { buckets, readAgain } = recorded
+    const intervalMs = readAgain ? options.terms.minMs : nextInterval(order.intervalMs, changed, termsNow(options))
+    const later = { ...order, intervalMs }
+    return { buckets, isDue: await reschedule(sql, options, [later], readAgain ? unlikeAny : fingerprint) }
   })
   options.onPolled?.('changed', 1)
   if (isDue) options.onDue?.()
@@ -70,7 +72,7 @@ export async function settleUnchanged(options: SettleOptions, orders: ClaimedOrd
 /** The vendor gave us this number and knows it no more: a person has to look, and the order is asked for ever less often. */
 export async function settleUnknown(options: SettleOptions, order: ClaimedOrder): Promise<void> {
   const isDue = await options.database.transaction(async (sql) => {
-    await flagAsked(sql, order, 'unknown_to_vendor')
+    if (await flagAsked(sql, order, 'unknown_to_vendor')) return true
     const later = { ...order, intervalMs: nextInterval(order.intervalMs, false, termsNow(options)) }
     return reschedule(sql, options, [later], null)
   })
@@ -78,12 +80,17 @@ export async function settleUnknown(options: SettleOptions, order: ClaimedOrder)
   if (isDue) options.onDue?.()
 }
 
-/** Unless the feed brought the order while it was asked for: what the poll heard is old then. */
-async function flagAsked(sql: Sql, order: ClaimedOrder, what: 'unknown_to_vendor' | 'poll_refused'): Promise<void> {
+/**
+ * Flags nothing if the feed recorded the order while it was asked for: the poll's answer may be older. An order that is over
+ * is not flagged, since no later poll would take the flag away: its polls end, and true means that it is due all the same.
+ */
+async function flagAsked(sql: Sql, order: ClaimedOrder, what: 'unknown_to_vendor' | 'poll_refused'): Promise<boolean> {
   // The order before its poll, as whoever writes down what the vendor says.
-  await sql.query('SELECT 1 FROM orders WHERE background_check_id = $1 FOR UPDATE', [order.id])
-  if (!(await holdsPoll(sql, order))) return
+  const isOver = await lockIfOver(sql, order.id)
+  if (!(await holdsPoll(sql, order))) return false
+  if (isOver) return endPolls(sql, order.id)
   if (await flagOrder(sql, order.id, what)) await addToTimeline(sql, [{ backgroundCheckId: order.id, kind: what }])
+  return false
 }
 
 /** Tried again soon when that may help, since somebody may be waiting for the change; the breaker spares a dead vendor. */
@@ -95,22 +102,25 @@ export async function settleFailure(
   const random = options.random ?? Math.random
   const refused = failure.kind === 'final' || (failure.kind === 'retry' && isUnreadable(failure))
   if (refused) {
-    for (const order of group) await options.database.transaction((sql) => flagAsked(sql, order, 'poll_refused'))
+    for (const order of group) {
+      if (await options.database.transaction((sql) => flagAsked(sql, order, 'poll_refused'))) options.onDue?.()
+    }
   }
   const askedMs = failure.kind === 'retry' ? failure.retryAfterMs : undefined
   const soonMs = vendorRetryMs(failingPollAttempt, random())
-  const waitMs = ({ intervalMs }: ClaimedOrder) =>
+  const wasAsked = failure.kind === 'retry' && !failure.held
+  const ofOver = wasAsked ? await tireOfOver(options.database.pool, group, options.terms) : undefined
+  const waitMs = ({ id, intervalMs }: ClaimedOrder) =>
     askedMs ??
+    ofOver?.get(id) ??
     (refused
       ? withJitter(Math.max(intervalMs, soonMs), random())
       : Math.min(Math.max(intervalMs, options.terms.minMs), soonMs))
-  await options.database.pool.query(
-    `UPDATE poll_schedule s SET claimed = false, nudged = false,
-       due_at = now() + CASE WHEN s.nudged THEN least(w.ms, 1000) ELSE w.ms END * interval '1 ms'
-     FROM unnest($1::text[], $2::int[], $3::float8[]) AS w (id, fence, ms)
-     WHERE s.background_check_id = w.id AND s.fence = w.fence`,
-    [group.map((order) => order.id), group.map((order) => order.fence), group.map(waitMs)],
-  )
+  await options.database.pool.query(putOffSql, [
+    group.map((order) => order.id),
+    group.map((order) => order.fence),
+    group.map(waitMs),
+  ])
   options.onPolled?.('failed', group.length)
   const line = {
     event: 'poll.failed',
@@ -171,6 +181,18 @@ const rescheduleSql = `
     RETURNING s.due_at <= now() AS is_due
   )
   SELECT (SELECT count(*) FROM held) AS held, count(*) AS written, coalesce(bool_or(is_due), false) AS is_due FROM written`
+
+/** As `rescheduleSql` finds and locks them; one that somebody else wrote meanwhile comes back when its lease is over. */
+const putOffSql = `
+  WITH held AS MATERIALIZED (
+    SELECT s.at, w.ms FROM (SELECT * FROM unnest($1::text[], $2::int[], $3::float8[]) AS w (id, fence, ms) ORDER BY id) w
+    CROSS JOIN LATERAL (
+      SELECT ctid AS at FROM poll_schedule WHERE background_check_id = w.id AND fence = w.fence FOR UPDATE
+    ) s
+  )
+  UPDATE poll_schedule s SET claimed = false, nudged = false,
+    due_at = now() + CASE WHEN s.nudged THEN least(held.ms, 1000) ELSE held.ms END * interval '1 ms'
+  FROM held WHERE s.ctid = held.at`
 
 function termsNow({ terms, isFeedFollowed }: SettleOptions): PollTerms {
   return isFeedFollowed?.() ? { minMs: terms.maxMs, maxMs: terms.maxMs } : terms

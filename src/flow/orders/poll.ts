@@ -56,9 +56,10 @@ export function startPoller(options: PollerOptions): Loop {
       // Orders that are asked for one by one may also wait for their tenant's calls.
       isBehind ||= !canBatch || free <= 0
       if (free <= 0) return scanMs
+      const until = performance.now() + options.leaseMs
       const claimed = await claim(canBatch ? claimForBatches(free, options) : callsFor(free, options, running.values()))
       for (const group of groupsOf(claimed.rows, canBatch ? batchSize : 1)) {
-        const run = pollGroup(settling, group, signal)
+        const run = pollGroup(settling, group, signal, until)
           .catch((failure: unknown) => {
             // The lease brings these orders back; a poll is only a read.
             options.onFailure?.('poll-group')
@@ -97,10 +98,18 @@ function groupsOf<T>(all: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(all.length / size) }, (_, index) => all.slice(index * size, (index + 1) * size))
 }
 
-async function pollGroup(options: PollerOptions, group: ClaimedOrder[], signal: AbortSignal): Promise<void> {
+/** `until`: when the claim of these orders is over, by `performance.now()`. */
+async function pollGroup(
+  options: PollerOptions,
+  group: ClaimedOrder[],
+  signal: AbortSignal,
+  until: number,
+): Promise<void> {
   const asked = performance.now()
   const answer = await ask(options.vendor, group, signal)
-  if (answer.kind === 'retry' && group.length > 1 && isUnreadable(answer)) return pollSingly(options, group, signal)
+  if (answer.kind === 'retry' && group.length > 1 && (isUnreadable(answer) || answer.status === 404)) {
+    return pollSingly(options, group, signal, until)
+  }
   if (answer.kind !== 'ok') return settleFailure(options, group, answer)
   const byId = new Map(answer.value.map((order) => [order.orderId, order]))
   const unchanged: ClaimedOrder[] = []
@@ -144,9 +153,21 @@ async function settleAlone(
   }
 }
 
-/** One order that cannot be read must not cost its neighbours their poll. */
-async function pollSingly(options: PollerOptions, group: ClaimedOrder[], signal: AbortSignal): Promise<void> {
-  for (const order of group) await pollGroup(options, [order], signal)
+/**
+ * One order that cannot be read must not cost its neighbours their poll, and where there is no list, all of them together
+ * may take longer than their claim: each is settled before the next is asked for. What is left when the claim is over is
+ * somebody else's by then; the first is always asked for, so that every claim settles some.
+ */
+async function pollSingly(
+  options: PollerOptions,
+  group: ClaimedOrder[],
+  signal: AbortSignal,
+  until: number,
+): Promise<void> {
+  for (const [index, order] of group.entries()) {
+    if (index > 0 && performance.now() > until) return
+    await pollGroup(options, [order], signal, until)
+  }
 }
 
 async function ask(

@@ -4,6 +4,7 @@ import type { Sql } from '../../platform/database/database.js'
 import { traceParentOf } from '../../platform/tracing/spans.js'
 import { archivedHash } from '../archived.js'
 import type { Origin } from '../map.js'
+import { unsureFor } from '../outbox/unsure.js'
 import { contactHashes, keepContacts } from '../personal-data/contacts.js'
 import { addToTimeline } from '../timeline.js'
 import type { OrderToPlace } from '../vendor/adapter.js'
@@ -51,13 +52,17 @@ export async function receiveOrder(sql: Sql, sealer: Sealer, origin: Origin, ord
 }
 
 /**
+ * An order that comes soon after a restore may be one that was placed before: the vendor is asked first, as after a placing
+ * whose answer was lost when the database was restored.
+ *
  * False: the check was archived. Only a statement behind the insert of the order sees that for sure: the insert may have
  * waited for whoever archives it right now, and sees no more than there was when it began.
  */
 async function wantPlacing(sql: Sql, id: string, tenantKey: string): Promise<boolean> {
   const wanted = await sql.query({
     name: 'want-placing',
-    text: `INSERT INTO vendor_tasks (subject, action, tenant_key) SELECT $1, 'place', $2
+    text: `INSERT INTO vendor_tasks (subject, action, tenant_key, ambiguous_at)
+     SELECT $1, 'place', $2, (SELECT max(restored_at) FROM restores WHERE restored_at > now() - ${unsureFor})
      WHERE NOT EXISTS (SELECT 1 FROM archived_checks WHERE hash = ${archivedHash('$3')})`,
     values: [taskOfOrder(id), tenantKey, id],
   })

@@ -4,11 +4,14 @@ import type { Sql } from '../../platform/database/database.js'
 import { laneOfOrder, type OrderState } from '../map.js'
 import { lockLane } from '../outbox/lanes.js'
 import { type OrderLane, putWaiting, readLane, relink, withdraw } from '../outbox/put.js'
+import { forgetAttention } from '../outbox/revive.js'
+import { supersedeReplaced } from '../outbox/supersede.js'
 import { addToTimeline, type TimelineNote } from '../timeline.js'
 import type { VendorOrder } from '../vendor/adapter.js'
 import { diffOrder } from './diff.js'
 import type { Attention, Difference } from './difference.js'
 import { keyOfOrder } from './keys.js'
+import type { KnownDelivery } from './known-delivery.js'
 import { namesLess } from './names-less.js'
 import { lockOrder } from './receive.js'
 import { withResends } from './resends.js'
@@ -39,18 +42,29 @@ export function sameContent(one: Buffer | null, other: Buffer): boolean {
   return one?.subarray(0, 16).equals(other.subarray(0, 16)) ?? false
 }
 
-/**
- * Whether what was read from the vendor may still be written down, asked under the locks of lane and order: whoever read
- * it earlier and comes later must not undo the newer.
- */
-export type MayRecord = (sql: Sql) => Promise<boolean>
+/** How an answer of the vendor was read. Whoever read earlier and comes later must not undo what is newer. */
+export interface Reading {
+  /** Whether it may still be written down, asked under the locks of lane and order. */
+  mayRecord: (sql: Sql) => Promise<boolean>
+  /**
+   * True: whatever it lacks counts as taken back by the vendor, as under the order's poll, whose fence ends when somebody
+   * records something newer. False: it may be the older one, and nothing is written if it lacks what is known, or would
+   * change what waits.
+   */
+  isLatest: boolean
+}
 
 export interface Recorded {
   /** Buckets that got something to do. */
   buckets: number[]
   /** The order is over: it is not polled any more. */
   ended: boolean
+  /** Something of it is under way to Feishu: the same answer has to be read again soon, whatever it says. */
+  readAgain?: true
 }
+
+/** In place of a fingerprint: no answer has this one, so the next one is read whatever it says. */
+export const unlikeAny: Buffer = Buffer.alloc(0)
 
 /**
  * Writes what the vendor says about an order: new and changed deliveries, state, timeline. In one transaction; `null`
@@ -62,9 +76,7 @@ export async function recordVendorOrder(
   id: string,
   vendor: VendorOrder,
   now: number,
-  mayRecord: MayRecord,
-  /** Whether it was read under the order's poll, so that what it lacks was taken back, and is not just older. */
-  isLatest = true,
+  { mayRecord, isLatest }: Reading,
 ): Promise<Recorded | null> {
   const state = await lockLane(sql, laneOfOrder(id))
   const order = await lockOrder(sql, id)
@@ -78,7 +90,9 @@ export async function recordVendorOrder(
   const known = await withResends(sql, id, await readLane(sql, lane))
   if (!isLatest && namesLess(known, vendor)) return null
   const difference = diffOrder(id, known, vendor, now)
+  if (!isLatest && replacesWaiting(difference)) return null
   await withdraw(sql, difference.withdrawn)
+  await dropDead(sql, id, difference.dropped)
   await relink(sql, lane, difference.relinked)
   const buckets = await putWaiting(sql, lane, difference.waiting, now)
   const becomes = openStates.includes(order.state) ? difference.state : null
@@ -87,7 +101,25 @@ export async function recordVendorOrder(
     sql,
     difference.notes.map((note) => ({ backgroundCheckId: id, ...note })),
   )
-  return { buckets, ended: !openStates.includes(order.state) }
+  const ended = !openStates.includes(order.state) || known.some(isResultTaken)
+  return { buckets, ended, ...(difference.readAgain && { readAgain: true as const }) }
+}
+
+/** What waits may be the newer of the two. */
+function replacesWaiting({ notes }: Difference): boolean {
+  return notes.some(({ kind }) => kind === 'stage_replaced' || kind === 'result_replaced')
+}
+
+/** Also while Feishu holds it for approval. */
+function isResultTaken({ content, state }: KnownDelivery): boolean {
+  return content.api === 'update_result' && state === 'delivered'
+}
+
+/** Nobody shall send it again by mistake. */
+async function dropDead(sql: Sql, id: string, dropped: readonly string[]): Promise<void> {
+  if (dropped.length === 0) return
+  await supersedeReplaced(sql, laneOfOrder(id), dropped)
+  await forgetAttention(sql, id)
 }
 
 /** Notes of a stage or an end that is new or other than before. Others come with every answer that repeats itself. */

@@ -3,16 +3,16 @@ import { laneOfOrder, type OrderBody } from '../map.js'
 import { putWaiting } from '../outbox/put.js'
 import { forgetAttention } from '../outbox/revive.js'
 import { supersedeReplaced } from '../outbox/supersede.js'
-import { addToTimeline } from '../timeline.js'
+import { addToTimeline, type TimelineNote } from '../timeline.js'
 import type { VendorAnswer, VendorOrder } from '../vendor/adapter.js'
 import { againOf, type LastSaid, lastSaid } from './again.js'
-import type { KnownDelivery } from './known-delivery.js'
+import { type KnownDelivery, resultTimeOf, stageTimeOf } from './known-delivery.js'
 import { pollAfresh } from './nudge.js'
-import { freeStageId, type OpenedLane, openLane, stageTimeAfter } from './open-lane.js'
+import { freeStageId, type OpenedLane, openLane, stageIdIn, stageTimeAfter } from './open-lane.js'
 import type { PlaceOptions } from './place.js'
 import { lockOrder } from './receive.js'
 import { recordVendorOrder } from './record.js'
-import { stageIdOf } from './stages.js'
+import { contentOf, progressOf, resultOf, stageIdOf } from './stages.js'
 import { logAttempt, passing, putOff, unambiguous } from './task-attempt.js'
 import { finishTask, type RunTask, type VendorTask } from './tasks.js'
 
@@ -74,7 +74,7 @@ async function drop(sql: Sql, backgroundCheckId: string): Promise<number[]> {
 async function putAgain(sql: Sql, opened: Open, said: Found, vendorOrder: VendorOrder | null): Promise<number[]> {
   const { lane, known } = opened
   const { backgroundCheckId } = lane
-  const copy = copyOf(said, known, vendorOrder)
+  const { copy, notes } = copyOf(said, known, vendorOrder)
   const waiting = known.filter((each) => each.state === 'pending' && !each.attempted)
   const stages = waiting.filter((each) => each.content.api === 'update_progress')
   const ends = waiting.filter((each) => each.content.api !== 'update_progress')
@@ -88,14 +88,26 @@ async function putAgain(sql: Sql, opened: Open, said: Found, vendorOrder: Vendor
     ...(copy.api === 'update_progress' && { stage_id: copy.body.stage_id }),
     ...(said.stageId !== undefined && { resends: said.stageId }),
   }
-  await addToTimeline(sql, [{ backgroundCheckId, kind: 'resent', detail }])
+  const told: TimelineNote[] = [{ kind: 'resent', detail }, ...notes]
+  await addToTimeline(
+    sql,
+    told.map((note) => ({ backgroundCheckId, ...note })),
+  )
   return buckets
 }
 
-/** What was sent last; a stage under a new `stage_id`, later than all others. */
-function copyOf({ last, stageId }: Found, known: readonly KnownDelivery[], vendorOrder: VendorOrder | null): OrderBody {
-  const { content } = last
-  if (content.api !== 'update_progress' || stageId === undefined) return content
+interface Copy {
+  copy: OrderBody
+  notes: TimelineNote[]
+}
+
+/** What the vendor says of it now, else what was sent last; a stage under a new `stage_id`, later than all others. */
+function copyOf(said: Found, known: readonly KnownDelivery[], vendorOrder: VendorOrder | null): Copy {
+  const { last, stageId } = said
+  const now = vendorOrder && vendorSays(said, known, vendorOrder)
+  const content = now?.copy ?? last.content
+  const notes = contentOf(content.body) === contentOf(last.content.body) ? [] : (now?.notes ?? [])
+  if (content.api !== 'update_progress' || stageId === undefined) return { copy: content, notes }
   const named = (vendorOrder?.stages ?? []).map((stage) => stageIdOf(stage.id))
   const sent = known.filter((each) => each.attempted || each.state === 'pending')
   const body = {
@@ -103,10 +115,26 @@ function copyOf({ last, stageId }: Found, known: readonly KnownDelivery[], vendo
     stage_id: freeStageId(stageId, known, named),
     stage_time: String(stageTimeAfter(sent)),
   }
-  return { api: 'update_progress', body }
+  return { copy: { api: 'update_progress', body }, notes }
 }
 
-/** The vendor's words of now replace the copy, which had no attempt yet, and say whether another change is still unsent. */
+/** In the words of the order's answer, at the time of what was sent last; `null` where they do not speak of it. */
+function vendorSays({ last, stageId }: Found, known: readonly KnownDelivery[], vendor: VendorOrder): Copy | null {
+  const { content } = last
+  const id = content.body.background_check_id
+  if (vendor.backgroundCheckId !== undefined && vendor.backgroundCheckId !== id) return null
+  if (content.api === 'update_result') {
+    if (vendor.status !== 'completed' || vendor.result === undefined) return null
+    const { body, notes } = resultOf(id, vendor.result, resultTimeOf(content))
+    return { copy: { api: 'update_result', body }, notes }
+  }
+  const stage = vendor.stages.find((each) => stageIdIn(known, each.id) === stageId)
+  if (content.api !== 'update_progress' || stage === undefined) return null
+  const { body, notes } = progressOf(id, stage, stageTimeOf(content))
+  return { copy: { api: 'update_progress', body: { ...body, stage_id: content.body.stage_id } }, notes }
+}
+
+/** The vendor's words of now are those of the copy; they also say whether another change is still unsent. */
 async function refresh(
   { sealer }: Pick<ResendOptions, 'sealer'>,
   sql: Sql,
@@ -119,7 +147,8 @@ async function refresh(
   )
   // A poll or the feed may have written down something newer since it was read: then a poll has to say again.
   const isPolled = await pollAfresh(sql, id)
-  const recorded = await recordVendorOrder(sql, sealer, id, vendorOrder, Date.now(), async () => true, !isPolled)
+  const reading = { mayRecord: async () => true, isLatest: !isPolled }
+  const recorded = await recordVendorOrder(sql, sealer, id, vendorOrder, Date.now(), reading)
   return recorded?.buckets ?? []
 }
 

@@ -55,7 +55,8 @@ const hasDue = 'SELECT 1 FROM deliveries d WHERE d.bucket_id = b.id AND d.due_at
 function leaseQuery(only: readonly number[] | null, common: readonly unknown[]) {
   if (only === null) return { text: leaseSql('true', hasDue), values: [...common] }
   const apart = `${hasDue} OFFSET 0`
-  // As a rule it is one; of an array PostgreSQL takes ten for granted, and plans anew each time.
+  // Nearly always one bucket is named, and its statement keeps its plan. For an array PostgreSQL would assume ten buckets, find
+  // that plan dearer than one for the values that came, and plan anew each time.
   return only.length === 1
     ? { name: 'lease-bucket', text: leaseSql('b.id = $4', apart), values: [...common, only[0]] }
     : { text: leaseSql('b.id = ANY($4)', apart), values: [...common, only] }
@@ -108,7 +109,7 @@ export const unattendedBuckets = `
     SELECT 1 FROM holds h WHERE h.released_at IS NULL AND h.app_id = b.app_id
       AND h.tenant_key IN ('', b.tenant_key) AND ${holdsApi})`
 
-/** Answers the buckets that are still the owner's. */
+/** Answers the buckets that are still the owner's. Locked by their ids, as whoever releases a hold does. */
 export async function renewBuckets(
   sql: Sql,
   owner: string,
@@ -116,7 +117,8 @@ export async function renewBuckets(
   leaseMs: number,
 ): Promise<Set<number>> {
   const renewed = await sql.query<{ id: number }>(
-    `UPDATE buckets SET lease_until = now() + $3 * interval '1 ms' WHERE id = ANY($2) AND lease_owner = $1 RETURNING id`,
+    `UPDATE buckets SET lease_until = now() + $3 * interval '1 ms' WHERE id IN (
+       SELECT id FROM buckets WHERE id = ANY($2) AND lease_owner = $1 ORDER BY id FOR UPDATE) RETURNING id`,
     [owner, ids, leaseMs],
   )
   return new Set(renewed.rows.map((row) => row.id))
@@ -129,8 +131,8 @@ export async function releaseBucket(sql: Sql, owner: string, id: number, notBefo
     text: `UPDATE buckets SET lease_owner = NULL, lease_until = NULL,
        not_before = CASE WHEN $3 > 0 THEN now() + $3 * interval '1 ms' END
      WHERE id = $2 AND lease_owner = $1
-     RETURNING (SELECT extract(epoch FROM min(due_at) - now())::float8 * 1000 FROM deliveries WHERE bucket_id = $2 AND due_at IS NOT NULL)
-       AS due_in_ms`,
+     RETURNING (SELECT extract(epoch FROM due_at - now())::float8 * 1000 FROM deliveries
+       WHERE bucket_id = $2 AND due_at IS NOT NULL ORDER BY due_at LIMIT 1) AS due_in_ms`,
     values: [owner, id, notBeforeMs],
   })
   const dueInMs = released.rows[0]?.due_in_ms ?? null

@@ -1,4 +1,5 @@
 import type { Sql } from '../../platform/database/database.js'
+import { stateOf } from './state-of.js'
 
 export type { Bucket } from './buckets.js'
 
@@ -21,7 +22,7 @@ export interface Claim {
   unanswered: number
   /** A probe has shown that what is to be created is not there. */
   probed: boolean
-  /** A result behind one that Feishu took: what an answer to a repeat or a read tells may be about that one. */
+  /** This lane already delivered a result: a refusal or read may be about that one. */
   again: boolean
   /** Since the first attempt, without the time that it waited for limits, holds and outages of our own. */
   ageMs: number
@@ -31,7 +32,7 @@ export interface Claim {
   bodySealed: Buffer | null
   /** Of its order. */
   traceParent?: string | null
-  /** `performance.now()` before the claim was made: it ends so long after, whatever the answer's way took. */
+  /** `performance.now()` before the claim's query: the lease is counted from here, however slow the reply. */
   claimedAt: number
 }
 
@@ -60,7 +61,7 @@ interface ClaimRow {
 /**
  * Claims heads that are due, the longest waiting first. A claim that nobody settled belonged to a process that died or
  * stood still: its call may have taken effect, and counts as an attempt, in Feishu's windows and in the calls per minute
- * as well. What else is in a lane is looked for by the lane: the bare state would have PostgreSQL go through all of that state.
+ * as well.
  */
 const claimSql = `
   WITH picked AS (
@@ -89,10 +90,10 @@ const claimSql = `
     CASE WHEN c.abandoned THEN 0 ELSE (c.last_error ->> 'looks')::int END AS looks,
     (c.last_error ->> 'unanswered')::int AS unanswered, (c.last_error ->> 'probed')::bool AS probed,
     CASE WHEN c.api <> 'update_result' THEN false ELSE EXISTS (
-      SELECT 1 FROM deliveries w WHERE w.lane = c.lane AND w.seq < c.seq AND w.api = c.api AND w.state || '' = 'delivered'
+      SELECT 1 FROM deliveries w WHERE w.lane = c.lane AND w.seq < c.seq AND w.api = c.api AND ${stateOf('w')} = 'delivered'
     ) END AS again,
     coalesce(extract(epoch FROM now() - c.first_attempt_at)::float8 * 1000 - c.waited_ms, 0)::float8 AS age_ms,
-    EXISTS (SELECT 1 FROM deliveries w WHERE w.lane = c.lane AND w.seq > c.seq AND w.state || '' = 'pending') AS others_wait,
+    EXISTS (SELECT 1 FROM deliveries w WHERE w.lane = c.lane AND w.seq > c.seq AND ${stateOf('w')} = 'pending') AS others_wait,
     o.state AS order_state, o.data_key, o.trace_parent
   FROM claimed c LEFT JOIN orders o ON o.background_check_id = c.background_check_id
   ORDER BY c.id`

@@ -1,4 +1,5 @@
 import type { Sql } from '../../platform/database/database.js'
+import { stateOf } from './state-of.js'
 import { unsureFor } from './unsure.js'
 
 /**
@@ -87,17 +88,14 @@ export async function readyHeads(sql: Sql, lanes: readonly string[]): Promise<nu
   return [...new Set(changed.rows.filter((row) => row.due_at !== null).map((row) => row.bucket_id))]
 }
 
-/**
- * By their lanes: the bare state would have PostgreSQL go through all that wait anywhere, since there are few as a rule. One
- * lane is no array: of an array it takes ten for granted, in a plan that it keeps.
- */
+/** One lane is compared with `=`: for an array PostgreSQL assumes ten of them, in a plan that it keeps. */
 function readySql(which: string): string {
   return `
     UPDATE deliveries d SET due_at = CASE WHEN d.seq = head.seq THEN now() END
     FROM (
       SELECT lane, min(seq) AS seq FROM deliveries
-      WHERE lane ${which} AND state || '' IN ('pending', 'sending') GROUP BY lane
+      WHERE lane ${which} AND ${stateOf('deliveries')} IN ('pending', 'sending') GROUP BY lane
     ) head
-    WHERE d.lane = head.lane AND d.state || '' = 'pending' AND (d.due_at IS NULL) = (d.seq = head.seq)
+    WHERE d.lane = head.lane AND ${stateOf('d')} = 'pending' AND (d.due_at IS NULL) = (d.seq = head.seq)
     RETURNING d.bucket_id, d.due_at`
 }

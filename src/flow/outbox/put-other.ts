@@ -4,6 +4,7 @@ import { type OtherBody, probes } from '../map.js'
 import { sealBody, tryToOpenOther } from './bodies.js'
 import { bucketOf } from './buckets.js'
 import { lockLane, readyHeads } from './lanes.js'
+import { stateOf } from './state-of.js'
 
 /** A lane that belongs to no order: of an account, of a tenant's form, of an agreement. */
 export interface OtherLane {
@@ -76,7 +77,7 @@ export async function readUnsettled(sql: Sql, sealer: Sealer, lane: string): Pro
     body_sealed: Buffer
   }>(
     `SELECT id, api, state, attempts > 0 OR ambiguous OR state = 'sending' AS attempted, body_sealed
-     FROM deliveries WHERE lane = $1 AND state IN ('pending', 'sending') ORDER BY seq FOR UPDATE`,
+     FROM deliveries d WHERE lane = $1 AND ${stateOf('d')} IN ('pending', 'sending') ORDER BY seq FOR UPDATE`,
     [lane],
   )
   return found.rows.flatMap(({ id, api, state, attempted, body_sealed }) => {
@@ -88,8 +89,8 @@ export async function readUnsettled(sql: Sql, sealer: Sealer, lane: string): Pro
 /** Ends what waits in a lane and that Feishu never saw. The caller holds the lane. Answers the ids. */
 export async function supersedeUntried(sql: Sql, lane: string): Promise<string[]> {
   const ended = await sql.query<{ id: string }>(
-    `UPDATE deliveries SET state = 'superseded', due_at = NULL, settled_at = now()
-     WHERE lane = $1 AND state = 'pending' AND attempts = 0 AND NOT ambiguous RETURNING id`,
+    `UPDATE deliveries d SET state = 'superseded', due_at = NULL, settled_at = now()
+     WHERE lane = $1 AND ${stateOf('d')} = 'pending' AND attempts = 0 AND NOT ambiguous RETURNING id`,
     [lane],
   )
   await readyHeads(sql, [lane])

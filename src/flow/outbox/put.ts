@@ -19,13 +19,27 @@ export interface LaneDelivery {
   id: string
   content: OrderBody
   state: 'pending' | 'sending' | 'delivered' | 'superseded' | 'dead'
+  /** Hire may have seen it. */
   attempted: boolean
   /** An older system sent it: Feishu has it although no call of this service took it there. */
   imported: boolean
   /** Dead, and nobody knows whether it took effect. */
   unclear: boolean
+  /** Its claim is over, and nobody has settled or claimed it since. */
+  abandoned: boolean
   seenAt: number
 }
+
+/**
+ * Whether Hire may have seen a delivery; $2 is its order. A call that Feishu refused before Hire (a limit, a hold, a token) sets
+ * `last_call_at` and is no attempt; an attempt that did not leave us is no call. Where a delivery had both, one call is taken
+ * to have arrived. Reviving counts attempts anew, so that the timeline tells of those before. An abandoned claim is
+ * `ambiguous` as soon as it is claimed again, and `sending` until then.
+ */
+const attemptedSql = `
+  d.state NOT IN ('pending', 'superseded') OR d.ambiguous OR d.last_call_at IS NOT NULL AND (d.attempts > 0 OR EXISTS (
+    SELECT 1 FROM timeline t WHERE t.background_check_id = $2 AND t.kind = 'revived'
+      AND t.detail ->> 'delivery_id' = d.id::text))`
 
 /**
  * Every delivery of an order, in the order of its lane. The rows are locked: a pump passes over what is about to be
@@ -40,16 +54,18 @@ export async function readLane(sql: Sql, lane: OrderLane): Promise<LaneDelivery[
     attempted: boolean
     imported: boolean
     unclear: boolean
+    abandoned: boolean
     seen_at: Date
     body_sealed: Buffer
   }>({
     name: 'read-lane',
     text: `SELECT id, api, state, seen_at, body_sealed,
-       state NOT IN ('pending', 'superseded') OR last_call_at IS NOT NULL OR ambiguous AS attempted,
+       ${attemptedSql} AS attempted,
        state = 'delivered' AND last_call_at IS NULL AS imported,
-       state = 'dead' AND (ambiguous OR dead_class = 'unconfirmed') AS unclear
-     FROM deliveries WHERE lane = $1 AND body_sealed IS NOT NULL ORDER BY seq FOR UPDATE`,
-    values: [name],
+       state = 'dead' AND (ambiguous OR dead_class = 'unconfirmed') AS unclear,
+       state = 'sending' AND due_at <= now() AS abandoned
+     FROM deliveries d WHERE lane = $1 AND body_sealed IS NOT NULL ORDER BY seq FOR UPDATE`,
+    values: [name, lane.backgroundCheckId],
   })
   return found.rows.map((row) => ({
     id: row.id,
@@ -58,6 +74,7 @@ export async function readLane(sql: Sql, lane: OrderLane): Promise<LaneDelivery[
     attempted: row.attempted,
     imported: row.imported,
     unclear: row.unclear,
+    abandoned: row.abandoned,
     seenAt: row.seen_at.getTime(),
   }))
 }
@@ -162,7 +179,10 @@ export async function withdraw(sql: Sql, ids: readonly string[]): Promise<void> 
   )
 }
 
-/** Rewrites the bodies of deliveries that had an attempt and wait for another: same content, newer report links. */
+/**
+ * Rewrites the bodies of deliveries that had an attempt and may have another: same content, newer report links. Not while a
+ * claim holds, whose call takes what it has read.
+ */
 export async function relink(
   sql: Sql,
   lane: OrderLane,
@@ -170,9 +190,10 @@ export async function relink(
 ): Promise<void> {
   const name = laneOfOrder(lane.backgroundCheckId)
   for (const { id, content } of links) {
-    await sql.query(`UPDATE deliveries SET body_sealed = $2 WHERE id = $1 AND state = 'pending'`, [
-      id,
-      sealBody(lane.key, name, content),
-    ])
+    await sql.query(
+      `UPDATE deliveries SET body_sealed = $2
+       WHERE id = $1 AND (state IN ('pending', 'dead') OR state = 'sending' AND due_at <= now())`,
+      [id, sealBody(lane.key, name, content)],
+    )
   }
 }

@@ -4,9 +4,11 @@ import type { Sql } from '../../platform/database/database.js'
 import { laneOfOrder, type OrderBody } from '../map.js'
 import { addToTimeline } from '../timeline.js'
 import { openOtherBody } from './bodies.js'
+import { readDeathsBefore } from './deaths.js'
 import { type Keepers, keeperOf } from './keepers.js'
 import { lockLane } from './lanes.js'
 import { type LaneDelivery, type OrderLane, putWaiting, readLane } from './put.js'
+import { stateOf } from './state-of.js'
 import { noMore } from './takes-no-more.js'
 
 /** Whether a dead delivery waits again, or why it cannot. */
@@ -31,7 +33,7 @@ interface DeadRow {
 
 /**
  * Sends a dead delivery again, at an operator's word: it goes back into its lane behind whatever had an attempt and
- * before whatever had none. A stage that later ones overtook gets a later `stage_time`, since Feishu takes no earlier one;
+ * before whatever had none, but for stages that died before it and wait again. A stage that later ones overtook gets a later `stage_time`, since Feishu takes no earlier one;
  * where nobody knows whether Feishu took it before, it is also looked for under the time that it had.
  */
 export async function reviveDelivery(sql: Sql, sealer: Sealer, keepers: Keepers, id: string): Promise<Revived> {
@@ -113,7 +115,8 @@ async function putBack(
   const waiting = deliveries.filter((each) => each.state === 'pending' && !each.attempted)
   const isStage = dead.content.api === 'update_progress'
   const others = deliveries.filter((each) => each.attempted && each.id !== dead.id && each.state !== 'superseded')
-  const again = isStage ? [dead, ...waiting] : [...waiting, dead]
+  const ahead = isStage ? await stagesBefore(sql, lane, dead, waiting) : waiting
+  const again = [...ahead, dead, ...waiting.filter((each) => !ahead.includes(each))]
   await sql.query(
     `UPDATE deliveries SET state = 'pending', due_at = NULL, settled_at = NULL, dead_class = NULL, attempts = 0,
        first_attempt_at = NULL, waited_ms = 0, ambiguous = ambiguous OR dead_class = 'unconfirmed' OR $2 WHERE id = $1`,
@@ -125,6 +128,17 @@ async function putBack(
     { backgroundCheckId: lane.backgroundCheckId, kind: 'revived', detail: { delivery_id: dead.id } },
   ])
   return buckets
+}
+
+/** Of the stages that wait, those that an operator sent again already and that had stood before this one. */
+async function stagesBefore(
+  sql: Sql,
+  lane: OrderLane,
+  { id }: LaneDelivery,
+  waiting: readonly LaneDelivery[],
+): Promise<LaneDelivery[]> {
+  const before = await readDeathsBefore(sql, lane.backgroundCheckId, id)
+  return waiting.filter((each) => each.content.api === 'update_progress' && before.includes(each.id))
 }
 
 function lastStageTime(deliveries: readonly LaneDelivery[]): number {
@@ -151,7 +165,7 @@ function inTime(deliveries: readonly LaneDelivery[], after: number): Array<{ id:
 export async function forgetAttention(sql: Sql, backgroundCheckId: string): Promise<void> {
   await sql.query(
     `UPDATE orders SET attention = array_remove(attention, 'delivery_dead'), updated_at = now() WHERE background_check_id = $1
-       AND NOT EXISTS (SELECT 1 FROM deliveries WHERE background_check_id = $1 AND state = 'dead')`,
+       AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.background_check_id = $1 AND ${stateOf('d')} = 'dead')`,
     [backgroundCheckId],
   )
 }

@@ -3,6 +3,7 @@ import type { Sql } from '../../platform/database/database.js'
 import type { DeadClass } from '../map.js'
 import { tryToOpenOther } from './bodies.js'
 import { type Keepers, keeperOf, type SettledOther } from './keepers.js'
+import { stateOf } from './state-of.js'
 
 /** What the settlement of deliveries needs for those that belong to no order. */
 export interface OtherParts {
@@ -47,7 +48,7 @@ export async function tellKeepers(
     if (its.length > 0) await keeper.settled(sql, its)
   }
   const due = await sql.query<{ bucket_id: number }>(
-    `SELECT DISTINCT bucket_id FROM deliveries WHERE lane = ANY($1) AND state = 'pending' AND due_at <= now()`,
+    `SELECT DISTINCT bucket_id FROM deliveries d WHERE lane = ANY($1) AND ${stateOf('d')} = 'pending' AND due_at <= now()`,
     [[...new Set(settled.map((each) => each.lane))]],
   )
   return due.rows.map((row) => row.bucket_id)

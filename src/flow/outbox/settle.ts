@@ -5,6 +5,7 @@ import { type CountedCall, countCalls } from './call-minutes.js'
 import { lockLanes, readyHeads } from './lanes.js'
 import { type OtherParts, type OtherRow, tellKeepers } from './settle-other.js'
 import type { Move, Settlement } from './settlement.js'
+import { stateOf } from './state-of.js'
 import { endLanes } from './supersede.js'
 import { makeSure } from './unsure.js'
 
@@ -81,10 +82,6 @@ const isOver = `(o.state = 'canceled' OR o.erased_at IS NOT NULL)`
 /** Feishu refused it because the order was over, or nothing is left of it that somebody could send again. */
 const refusedAsOver = `s.state = 'dead' AND (s.last_error ->> 'code' = '1002858' OR o.erased_at IS NOT NULL)`
 
-/**
- * By their ids: the bare state would have PostgreSQL go through the index of all that are being sent, with every entry that
- * was there since the last vacuum.
- */
 const updateSql = `
   UPDATE deliveries d SET
     state = CASE WHEN ${isOver} AND (s.state = 'pending' OR ${refusedAsOver}) THEN 'superseded' ELSE s.state END,
@@ -108,7 +105,7 @@ const updateSql = `
     AS s (id, fence, background_check_id, state, in_ms, attempt, ambiguous, confirmed, dead_class, last_error, call_ms_ago,
       move_to, clears, ages)
   LEFT JOIN orders o ON o.background_check_id = s.background_check_id
-  WHERE d.id = s.id AND d.fence = s.fence AND d.state || '' = 'sending'
+  WHERE d.id = s.id AND d.fence = s.fence AND ${stateOf('d')} = 'sending'
   RETURNING d.id, d.fence, d.lane, d.api, d.state, d.app_id, d.tenant_key, d.bucket_id, d.background_check_id, d.stage_id,
     d.dead_class, d.confirmed, CASE WHEN d.background_check_id IS NULL THEN d.body_sealed END AS body_sealed,
     extract(epoch FROM now() - d.seen_at)::float8 * 1000 AS seen_ms_ago`
@@ -174,8 +171,10 @@ async function settleOrders(sql: Sql, rows: readonly SettledRow[], settlements: 
     results.filter((row) => !isHeld(row)),
     'completed',
   )
+  const canceled = of('delivered', 'cancel')
   await endOrders(sql, results.filter(isHeld), 'reported')
-  await endOrders(sql, of('delivered', 'cancel'), 'canceled')
+  await endOrders(sql, canceled, 'canceled')
+  await endPolls(sql, [...results, ...canceled])
   await settleApprovals(
     sql,
     rows.map((row) => ({ ...row, code: byId.get(row.id)?.lastError?.code })),
@@ -197,13 +196,19 @@ async function endOrders(sql: Sql, rows: readonly SettledRow[], state: string): 
   await sql.query(
     `UPDATE orders o SET state = $2, failure = NULL, updated_at = now(),
        attention = array_remove(array_remove(CASE WHEN $2 = 'canceled' AND NOT EXISTS (
-           SELECT 1 FROM deliveries d WHERE d.background_check_id = o.background_check_id AND d.state = 'dead')
+           SELECT 1 FROM deliveries d WHERE d.background_check_id = o.background_check_id AND ${stateOf('d')} = 'dead')
          THEN array_remove(attention, 'delivery_dead') ELSE attention END, 'failed'), 'stale')
      WHERE background_check_id IN (
        SELECT background_check_id FROM orders WHERE background_check_id = ANY($1) AND state <> 'canceled'
        ORDER BY background_check_id FOR UPDATE)`,
     [ids, state],
   )
+}
+
+/** All at once and sorted, as a settlement of polls locks them, which holds no lane. */
+async function endPolls(sql: Sql, rows: readonly SettledRow[]): Promise<void> {
+  const ids = rows.flatMap((row) => row.background_check_id ?? [])
+  if (ids.length === 0) return
   await sql.query(
     `DELETE FROM poll_schedule WHERE background_check_id IN (
        SELECT background_check_id FROM poll_schedule WHERE background_check_id = ANY($1)

@@ -8,15 +8,18 @@ export type Settlement = Settled & {
   backgroundCheckId: string | null
   /** Since the answer of the call that was made; `null` when none was. */
   callMsAgo: number | null
-  /** Whose minute counts that call, and whether Feishu asked to slow down. */
+  /** That call, for the table of calls per minute. */
   call?: CallMade
+  /** `null`: what failed before stays told while the delivery is pending, and is gone once it is settled. */
   lastError: LastError | null
 }
 
 export interface CallMade {
   appId: string
   tenantKey: string
+  /** The method that was called. */
   api: string
+  /** Feishu asked to slow down. */
   limited: boolean
 }
 

@@ -1,12 +1,15 @@
 import type { Sql } from '../../platform/database/database.js'
 import { addToTimeline } from '../timeline.js'
+import { stateOf } from './state-of.js'
+
+const state = stateOf('d')
 
 /**
  * Ends everything that waits in lanes whose orders are over; what is being sent settles by its own answer. What Feishu
  * refused because the order was over, before we knew, was no longer needed either. The caller holds the lanes.
  */
 export async function supersedeWaiting(sql: Sql, lanes: readonly string[]): Promise<void> {
-  await supersede(sql, lanes, `d.state = 'pending' OR (d.state = 'dead' AND d.last_error ->> 'code' = '1002858')`)
+  await supersede(sql, lanes, `${state} = 'pending' OR (${state} = 'dead' AND d.last_error ->> 'code' = '1002858')`)
 }
 
 /**
@@ -14,7 +17,7 @@ export async function supersedeWaiting(sql: Sql, lanes: readonly string[]): Prom
  * follows a result, so that one has to be settled first. The caller holds the lane.
  */
 export async function supersedeStopped(sql: Sql, lane: string): Promise<void> {
-  await supersede(sql, [lane], `d.state = 'pending' AND NOT (d.api = 'update_result' AND d.ambiguous)`)
+  await supersede(sql, [lane], `${state} = 'pending' AND NOT (d.api = 'update_result' AND d.ambiguous)`)
 }
 
 /**
@@ -22,7 +25,7 @@ export async function supersedeStopped(sql: Sql, lane: string): Promise<void> {
  * caller holds the lane.
  */
 export async function supersedeErased(sql: Sql, lane: string): Promise<void> {
-  await supersede(sql, [lane], `d.state IN ('pending', 'dead')`)
+  await supersede(sql, [lane], `${state} IN ('pending', 'dead')`)
 }
 
 /** What settled deliveries mean for what waits behind them, by an operator's cancel. The caller holds the lanes. */
@@ -33,20 +36,20 @@ export async function endLanes(
   const lanesOf = (api: string, state: string) =>
     rows.filter((row) => row.api === api && row.state === state).map((row) => row.lane)
   await supersedeWaiting(sql, lanesOf('cancel', 'delivered'))
-  // Nothing follows a result that Feishu took. By their lanes: the bare state is that of all that wait anywhere.
-  await supersede(sql, lanesOf('update_result', 'delivered'), `d.state || '' = 'pending'`)
+  // Nothing follows a result that Feishu took.
+  await supersede(sql, lanesOf('update_result', 'delivered'), `${state} = 'pending'`)
   // A result that came back without having taken effect is not sent any more.
   await supersede(
     sql,
     lanesOf('update_result', 'pending'),
-    `d.state || '' = 'pending' AND d.api = 'update_result' AND NOT d.ambiguous AND EXISTS (
-       SELECT 1 FROM deliveries c WHERE c.lane = d.lane AND c.api = 'cancel' AND c.state || '' = 'pending' AND c.seq > d.seq)`,
+    `${state} = 'pending' AND d.api = 'update_result' AND NOT d.ambiguous AND EXISTS (
+       SELECT 1 FROM deliveries c WHERE c.lane = d.lane AND c.api = 'cancel' AND ${stateOf('c')} = 'pending' AND c.seq > d.seq)`,
   )
 }
 
 /** Dead deliveries in whose place an operator has another one sent. The caller holds the lane. */
 export async function supersedeReplaced(sql: Sql, lane: string, ids: readonly string[]): Promise<void> {
-  if (ids.length > 0) await supersede(sql, [lane], `d.state = 'dead' AND d.id = ANY($2)`, [ids])
+  if (ids.length > 0) await supersede(sql, [lane], `${state} = 'dead' AND d.id = ANY($2)`, [ids])
 }
 
 /** `which`: a condition on `d`. */

@@ -5,6 +5,7 @@ import { cancelByCustomer } from '../orders/cancel.js'
 import { markApproved, markHeld } from '../outbox/approval.js'
 import type { Keepers } from '../outbox/keepers.js'
 import { reviveDelivery } from '../outbox/revive.js'
+import { stateOf } from '../outbox/state-of.js'
 import { addToTimeline } from '../timeline.js'
 import type { Comparison, Difference } from './compare.js'
 
@@ -55,7 +56,7 @@ async function settleFound(sql: Sql, id: string, api: string, isCompleted: boole
   }
   await sql.query(
     `UPDATE orders SET attention = array_remove(attention, 'delivery_dead'), updated_at = now() WHERE background_check_id = $1
-       AND NOT EXISTS (SELECT 1 FROM deliveries WHERE background_check_id = $1 AND state = 'dead')`,
+       AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.background_check_id = $1 AND ${stateOf('d')} = 'dead')`,
     [id],
   )
 }

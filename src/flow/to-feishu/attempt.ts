@@ -13,6 +13,7 @@ import { isOpenable, openContent, openOrderContent, requestOf } from './claimed-
 import type { FeishuClient } from './client.js'
 import { type Aside, type Decision, decide, type RetryTerms } from './decide.js'
 import { hold } from './holds.js'
+import { claimIds } from './log-ids.js'
 import { afterLook, lookFirst } from './look-first.js'
 import type { LookUps } from './look-up.js'
 import type { FeishuReads } from './reads.js'
@@ -85,7 +86,7 @@ export function createAttempts(bucket: Bucket, options: AttemptOptions): Attempt
       await doAside(bucket, options, decision, token).catch((failure: unknown) => {
         // The answer is known and must be kept: it is settled all the same, and the bucket rests by its row.
         options.log.warn(
-          { event: 'feishu.aside_failed', ...idsForLog(bucket, claim), err: failure },
+          { event: 'feishu.aside_failed', ...claimIds(bucket, claim), err: failure },
           'a step aside failed',
         )
       })
@@ -104,7 +105,7 @@ export function createAttempts(bucket: Bucket, options: AttemptOptions): Attempt
       const content = openOrderContent(claim, options.sealer)
       const byName = await isKnownByName(options.database.pool, options.sealer, claim, content)
       const seen = await lookUps.look(bucket, content, content.body.background_check_id, token, byName)
-      const line = { event: 'feishu.look', ...idsForLog(bucket, claim), look: claim.looks + 1, seen }
+      const line = { event: 'feishu.look', ...claimIds(bucket, claim), look: claim.looks + 1, seen }
       options.log.info(line, 'looked whether an attempt took effect')
       if (seen === 'token_refused') await evict(bucket, options, token)
       await options.settle({ ...idsOf(claim), callMsAgo: null, ...afterLook(seen, claim, lookAfterMs, options.retry) })
@@ -175,7 +176,7 @@ function report(
   log[settled.to === 'delivered' ? 'info' : 'warn'](
     {
       event: 'feishu.attempt',
-      ...idsForLog(bucket, claim),
+      ...claimIds(bucket, claim),
       attempt: claim.attempts + 1,
       reply: reply.kind,
       settled: settled.to,
@@ -184,18 +185,6 @@ function report(
     },
     `${claim.api}: ${settled.to === 'pending' ? (lastError?.reason ?? 'again') : settled.to}`,
   )
-}
-
-function idsForLog(bucket: Bucket, claim: Claim) {
-  return {
-    bucket_id: bucket.id,
-    app_id: bucket.appId,
-    tenant_key: bucket.tenantKey,
-    api: bucket.api,
-    delivery_id: claim.id,
-    background_check_id: claim.backgroundCheckId,
-    stage_id: claim.stageId,
-  }
 }
 
 export function idsOf({ id, fence, lane, backgroundCheckId }: Claim) {

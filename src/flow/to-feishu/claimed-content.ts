@@ -26,7 +26,7 @@ export function isOpenable(
 export function openContent(claim: Claim, sealer: Sealer): DeliveryBody {
   const { backgroundCheckId, lane, api, bodySealed } = claim
   if (backgroundCheckId !== null) return openOrderContent(claim, sealer)
-  if (bodySealed === null) throw new Error(`${lane}: nothing to send`)
+  if (bodySealed === null) throw lacking(lane, { body: bodySealed })
   return openOtherBody(sealer, lane, api, bodySealed)
 }
 
@@ -34,8 +34,19 @@ export function openOrderContent(
   { backgroundCheckId, dataKey, lane, api, bodySealed }: Claim,
   sealer: Sealer,
 ): OrderBody {
-  if (backgroundCheckId === null || dataKey === null || bodySealed === null) throw new Error(`${lane}: nothing to send`)
+  if (backgroundCheckId === null || dataKey === null || bodySealed === null) {
+    throw lacking(lane, {
+      'background check id': backgroundCheckId,
+      'data key of the order': dataKey,
+      body: bodySealed,
+    })
+  }
   return openBody(openDataKey(sealer, backgroundCheckId, dataKey), lane, api, bodySealed)
+}
+
+function lacking(lane: string, parts: Record<string, unknown>): Error {
+  const missing = Object.keys(parts).filter((name) => parts[name] === null)
+  return new Error(`${lane}: nothing to send: the delivery has no ${missing.join(' and no ')}`)
 }
 
 /** What lies in the bucket of another method is sent by that one: the same set, to ask whether it is there. */

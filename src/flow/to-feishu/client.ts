@@ -96,16 +96,17 @@ function payloadOf({ api, body, query, path }: FeishuRequest): never {
   const payload = {
     ...(body === undefined ? {} : { data: body }),
     ...(query === undefined ? {} : { params: query }),
-    ...(pathParameter === undefined ? {} : { path: { [pathParameter]: checkedId(path?.id) } }),
+    ...(pathParameter === undefined ? {} : { path: { [pathParameter]: checkedId(api, path?.id) } }),
   }
   // The typed methods differ in their payloads; what is sent was validated where it was put into the outbox.
   return payload as never
 }
 
 /** The SDK does not encode path parameters: `1/../../x` would reach another path. */
-function checkedId(id: string | undefined): string {
+function checkedId(api: FeishuApi, id: string | undefined): string {
   if (id === undefined || !/^[0-9]{1,32}$/.test(id)) {
-    throw new FeishuRequestError('an id in a path of Feishu has to be 1 to 32 digits')
+    const came = id === undefined ? 'none' : `${id.length} characters`
+    throw new FeishuRequestError(`${api}: expected an id of 1 to 32 digits in the path, got ${came}`)
   }
   return id
 }

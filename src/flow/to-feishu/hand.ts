@@ -62,7 +62,7 @@ export class Hand {
     this.#held = left
   }
 
-  /** Whether the bucket is still this process's, after what was taken had been claimed; its epoch is that of its row then. */
+  /** Whether this process still owns the bucket, read after the claim. Takes over the epoch of its row. */
   async isOurs(): Promise<boolean> {
     const { epochOf } = this.#options
     if (epochOf === undefined || this.#sawEpoch) return true

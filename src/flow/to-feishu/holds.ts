@@ -29,7 +29,11 @@ export async function releaseCredentialHolds(sql: Sql, appIds: readonly string[]
     `UPDATE holds SET released_at = now() WHERE released_at IS NULL AND scope = 'app' AND app_id = ANY($1) AND code = ANY($2)`,
     [appIds, credentialCodes],
   )
-  await sql.query('UPDATE buckets SET not_before = NULL WHERE app_id = ANY($1)', [appIds])
+  await sql.query(
+    `UPDATE buckets SET not_before = NULL WHERE id IN (
+       SELECT id FROM buckets WHERE app_id = ANY($1) AND not_before IS NOT NULL ORDER BY id FOR UPDATE)`,
+    [appIds],
+  )
   return released.rowCount ?? 0
 }
 
@@ -47,8 +51,9 @@ export async function release(sql: Sql, id: bigint): Promise<number[] | null> {
        AND NOT EXISTS (SELECT 1 FROM holds WHERE scope = 'restore' AND released_at IS NULL)`,
   )
   const freed = await sql.query<{ id: number; waits: boolean }>(
-    `UPDATE buckets b SET not_before = NULL FROM holds h
-     WHERE h.id = $1 AND b.app_id = h.app_id AND h.tenant_key IN ('', b.tenant_key) AND ${holdsApi}
+    `UPDATE buckets b SET not_before = NULL WHERE b.id IN (
+       SELECT b.id FROM holds h JOIN buckets b ON b.app_id = h.app_id AND h.tenant_key IN ('', b.tenant_key) AND ${holdsApi}
+       WHERE h.id = $1 ORDER BY b.id FOR UPDATE OF b)
      RETURNING b.id, EXISTS (SELECT 1 FROM deliveries d WHERE d.bucket_id = b.id AND d.due_at IS NOT NULL) AS waits`,
     [id],
   )

@@ -16,8 +16,8 @@ const laterMs = 2000
 export type Looking = Pick<Claim, 'looks' | 'unanswered' | 'ageMs' | 'othersWait'>
 
 /**
- * What a look means for a delivery: pure. A look without an answer says nothing, and only answers lead to a repeat: it
- * comes again, ever later, until the delivery is too old.
+ * What a look means for a delivery. Pure. Only looks that were answered lead to a resend; an unanswered look is repeated
+ * with backoff until the delivery is too old, and one that got no slot was none: it comes again soon.
  */
 export function afterLook(
   seen: Seen,

@@ -41,7 +41,7 @@ const earlyMs = 3
 const leaseMs = 20_000
 const renewMs = 5000
 const mostPumps = 500
-/** Calls under way for one app, whose host may be another one's than the next app's; slow ones have room of their own. */
+/** Calls in flight per app (apps may use different hosts). Slow calls are counted apart. */
 const placesTerms = { most: 512, mostSlow: 4096, slowAfterMs: 1000 }
 const largestSettlement = 200
 /** Calls that were sent together are answered within so much, and are then settled in one transaction. */

@@ -54,7 +54,7 @@ export function createReads(options: ReadsOptions): FeishuReads {
     const granted = await slots.take(bucket, [{ id: randomUUID(), fence: 0 }])
     const [slot] = granted.slots
     if (slot === undefined) return { kind: 'no_slot', retryInMs: granted.retryInMs }
-    // What others rebuilt meanwhile counts calls on an epoch of before for no longer.
+    // Another process that rebuilds the window meanwhile counts calls under this epoch only if they begin within `slackMs`.
     const mayWrite = () => isFresh(slot, performance.now()) && performance.now() <= epochReadAt + slackMs
     const ask = () => clientOf(appId).call(question, { token, signal, mayWrite })
     const reply = await (isTracing() ? traceCall(api, ask) : ask())
@@ -111,12 +111,12 @@ export const refusedTokenCodes: ReadonlySet<number> = new Set([
 /** From an epoch's reading to the first byte of a call that was granted under it. */
 const slackMs = 5000
 
-/** Reads leave no rows: after a loss the bucket counts as full of calls that could still arrive, but the first time. */
+/** Reads leave no rows: a lost window counts as full of calls that may still arrive, except a bucket's first ('' before). */
 function usesOfReads(timeoutMs: number) {
   return async (
     _bucket: Bucket,
     windows: readonly RateWindow[],
-    _but: readonly string[],
+    _except: readonly string[],
     before: string,
   ): Promise<KnownUse[]> => {
     if (before === '') return []

@@ -21,9 +21,8 @@ const settleWithinMs = 15_000
 const settleAgainMs = 250
 
 /**
- * What Feishu answered must not be forgotten because PostgreSQL is away for a moment: it would be sent again. Tried
- * while the claims hold. One that cannot be written down must not cost the others of its batch, of whatever tenants,
- * their settlement: those are written without it, and it is dead, for a person to judge.
+ * A delivery whose answer is lost while PostgreSQL is away would be sent again: retry while the claims hold. A row that
+ * cannot be written becomes dead alone, for a person to judge; the rest of its batch settles.
  */
 export async function settleThroughOutages(options: SettlingOptions, batch: readonly Settlement[]): Promise<Written> {
   const { log } = options

@@ -25,11 +25,14 @@ export interface SlotSourceOptions {
   windowsOf: (api: string) => readonly RateWindow[]
   timeoutMs: number
   onRebuilt?: () => void
-  /** What is known of a bucket's recent calls, in the epoch `before`; without it, what the rows of deliveries know. */
+  /**
+   * What is known of a bucket's recent calls, in the epoch `before`; `except` are claims not sent yet. Without it, what
+   * the rows of deliveries know.
+   */
   usesOf?: (
     bucket: Bucket,
     windows: readonly RateWindow[],
-    but: readonly string[],
+    except: readonly string[],
     before: string,
   ) => Promise<readonly KnownUse[]>
 }
@@ -41,7 +44,7 @@ const rebuildMs = 25
 export function createSlotSource(options: SlotSourceOptions): SlotSource {
   const { database, limiter, windowsOf, timeoutMs } = options
   const usesOf =
-    options.usesOf ?? ((bucket, windows, but) => knownUses(database.pool, bucket.id, longestMs(windows), but))
+    options.usesOf ?? ((bucket, windows, except) => knownUses(database.pool, bucket.id, longestMs(windows), except))
   const take = async (bucket: Bucket, calls: readonly CallToMake[]) => {
     const windows = windowsOf(bucket.api)
     const names = calls.map((call) => `${call.id}.${call.fence}`)
@@ -57,8 +60,8 @@ export function createSlotSource(options: SlotSourceOptions): SlotSource {
         await setTimeout(rebuildMs)
         continue
       }
-      const but = calls.map((call) => call.id)
-      const uses = await usesOf(bucket, windows, but, used)
+      const except = calls.map((call) => call.id)
+      const uses = await usesOf(bucket, windows, except, used)
       if (await limiter.rebuild(nameOf(bucket), grant, uses, { windows, timeoutMs, epoch: bucket.epoch }))
         options.onRebuilt?.()
     }

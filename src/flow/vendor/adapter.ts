@@ -22,7 +22,10 @@ export interface VendorAdapter {
   findOrder(backgroundCheckId: string, call: VendorCall): Promise<VendorAnswer<FoundOrder | null>>
   /** `null`: the vendor does not know this order. */
   getOrder(orderId: string, call: VendorCall): Promise<VendorAnswer<VendorOrder | null>>
-  /** Up to 100 orders in one call, in any order; those that are unknown are left out. */
+  /**
+   * Up to 100 orders in one call, in any order; those that are unknown are left out. After `retry` with the status 404 (there
+   * is no list of them), or 2xx (it cannot be read), they are asked for one by one.
+   */
   getOrders?(orderIds: readonly string[], call: VendorCall): Promise<VendorAnswer<VendorOrder[]>>
   /** What changed after a cursor; `cursor: null` starts from the beginning. `expired`: start over. */
   changes?(cursor: string | null, limit: number, call: VendorCall): Promise<VendorAnswer<ChangedOrders>>

@@ -66,12 +66,14 @@ export function startFollower<Item>(options: FollowOptions<Item>): Follower {
   let held = -1
   let failures = 0
   let found = false
+  let lost = false
   let broken = false
   const walked = new Set<string>()
   const settle = async (page: Followed): Promise<number> => {
     if (page.kind === 'end') readToEndAt = performance.now()
     if (page.kind !== 'failed') {
       failures = 0
+      lost = false
       broken = false
       if (!found) await options.onFound?.()
       found = true
@@ -79,10 +81,11 @@ export function startFollower<Item>(options: FollowOptions<Item>): Follower {
     }
     failures += 1
     notBefore = performance.now() + (page.retryAfterMs ?? 0)
-    if (failures === failuresUntilLost) {
+    if (failures >= failuresUntilLost && !lost) {
       readToEndAt = Number.NEGATIVE_INFINITY
       found = false
       await options.onLost?.()
+      lost = true
     }
     if (failures >= failuresUntilLost && page.ofFeed && !broken) {
       await options.onBroken?.(page.reason)

@@ -122,42 +122,34 @@ function getOrders(send: Send): NonNullable<VendorAdapter['getOrders']> {
   return async (ids, call) => {
     const found = new Map<string, VendorOrder>()
     for (const group of groupsOf(ids)) {
-      const answer = group.length === 1 ? await readSingly(single, group, call) : await batch(group, call)
-      // No list of these at all: asking for each tells which exist.
-      const settled = answer.kind === 'ok' && answer.value === null ? await readSingly(single, group, call) : answer
-      if (settled.kind !== 'ok') return settled
-      for (const order of settled.value ?? []) found.set(order.orderId, order)
+      const [only = ''] = group
+      const answer = group.length === 1 ? asList(await single(only, call)) : await batch(group, call)
+      if (answer.kind !== 'ok') return answer
+      for (const order of answer.value) found.set(order.orderId, order)
     }
     return ok([...found.values()])
   }
 }
 
-/** `null`: 404. */
+function asList(answer: VendorAnswer<VendorOrder | null>): VendorAnswer<VendorOrder[]> {
+  return answer.kind === 'ok' ? ok(answer.value === null ? [] : [answer.value]) : answer
+}
+
+/**
+ * No list of these at all (404) is handed on, as `getOrders` says: a hundred calls for one answer would take longer than
+ * the claim of whoever asks.
+ */
 function readBatch(send: Send) {
   const question: Question = { method: 'GET', route: '/orders?ids=…' }
-  return (ids: readonly string[], call: VendorCall): Promise<VendorAnswer<VendorOrder[] | null>> => {
+  return (ids: readonly string[], call: VendorCall): Promise<VendorAnswer<VendorOrder[]>> => {
     const asked = new Set(ids)
     const read = expecting(question, schemas.orders, ({ orders }, refuse: Refuse) => {
       const strange = orders.findIndex((order) => !asked.has(order.orderId))
       return strange < 0 ? ok(orders) : refuse(`orders[${strange}].order_id: expected one of those asked for`)
     })
     const path = `/orders?ids=${ids.map(encodeURIComponent).join(',')}`
-    return send<VendorOrder[] | null>({ ...question, path, read, except: { status: 404, means: null } }, call)
+    return send<VendorOrder[]>({ ...question, path, read }, call)
   }
-}
-
-async function readSingly(
-  single: VendorAdapter['getOrder'],
-  ids: readonly string[],
-  call: VendorCall,
-): Promise<VendorAnswer<VendorOrder[]>> {
-  const found: VendorOrder[] = []
-  for (const id of ids) {
-    const answer = await single(id, call)
-    if (answer.kind !== 'ok') return answer
-    if (answer.value !== null) found.push(answer.value)
-  }
-  return ok(found)
 }
 
 const MOST_IDS = 100

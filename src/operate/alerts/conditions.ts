@@ -37,7 +37,7 @@ export const conditions = {
   BgcOrdersStale: {
     severity: 'warning',
     sql: counted(
-      `SELECT count(*)::int AS n FROM orders WHERE state <> 'completed' AND state <> 'canceled' AND attention @> ARRAY['stale']`,
+      `SELECT count(*)::int AS n FROM orders WHERE attention <> '{}' AND attention @> ARRAY['stale'] AND state <> 'completed' AND state <> 'canceled'`,
     ),
     zh: '{n} 个订单多日没有进展',
     en: '{n} orders have not changed for days',

@@ -49,7 +49,7 @@ export async function readFigures(sql: Sql): Promise<Figures> {
        ${ended('completed')} AS completed, ${ended('canceled')} AS canceled,
        (SELECT count(*)::int FROM orders WHERE state = 'failed') AS failed,
        (SELECT count(*)::int FROM orders WHERE state <> 'completed' AND state <> 'canceled') AS open,
-       (SELECT count(*)::int FROM orders WHERE state <> 'completed' AND state <> 'canceled' AND attention @> ARRAY['stale']) AS stale,
+       (SELECT count(*)::int FROM orders WHERE attention <> '{}' AND attention @> ARRAY['stale'] AND state <> 'completed' AND state <> 'canceled') AS stale,
        d.delivered, d.calls, d.limited,
        (SELECT count(*)::int FROM deliveries WHERE state = 'dead') AS dead,
        (SELECT coalesce(extract(epoch FROM now() - min(seen_at)) / 60, 0)::int FROM deliveries WHERE due_at IS NOT NULL) AS "waitedMinutes"

@@ -17,7 +17,7 @@ export const timelineWords: Readonly<Record<TimelineKind, Words>> = {
   place_again: { zh: '操作者要求重新下单', en: 'An operator had it placed again' },
   vendor_canceled: { zh: '供应商已知悉终止', en: 'The vendor knows that the check was stopped' },
   vendor_cancel_refused: { zh: '供应商未接受终止', en: 'The vendor did not take the cancel' },
-  vendor_cancel_given_up: { zh: '本服务出错，未能通知供应商终止', en: 'Telling the vendor failed in our own code' },
+  vendor_cancel_given_up: { zh: '未能通知供应商终止，已放弃', en: 'Telling the vendor was given up' },
   several_vendor_orders: { zh: '供应商有多个对应订单', en: 'The vendor has more than one order for it' },
   stage_seen: { zh: '供应商有新进度', en: 'The vendor named a new stage' },
   stage_replaced: { zh: '进度在推送前有变', en: 'A stage changed before it was sent' },
@@ -27,6 +27,14 @@ export const timelineWords: Readonly<Record<TimelineKind, Words>> = {
   result_replaced: { zh: '结果在推送前有变', en: 'The result changed before it was sent' },
   result_withdrawn: { zh: '供应商在推送前撤回了结果', en: 'The vendor took the result back before it was sent' },
   result_changed_after_sent: { zh: '结果在推送后有变，不会自动重发', en: 'The result changed after it was sent' },
+  result_withdrawn_after_sent: {
+    zh: '供应商在推送后撤回了结果',
+    en: 'The vendor took the result back after it was sent',
+  },
+  cancel_withdrawn_after_sent: {
+    zh: '供应商在推送后撤回了终止',
+    en: 'The vendor took its cancel back after it was sent',
+  },
   vendor_stopped: { zh: '供应商终止了背调', en: 'The vendor stopped the check' },
   result_left_out: { zh: '进度无报告，未带结论推送', en: 'A stage is sent without its result: it has no report' },
   value_shortened: { zh: '文字过长，已截断', en: 'A text was too long for Feishu and was cut' },

@@ -75,7 +75,7 @@ export function createFairClaim<Row>(table: FairTable): ClaimFairly<Row> {
   }
 }
 
-/** Of calls that hold up others while they last: a quarter while others wait, and alone all but a quarter. */
+/** Most slow calls of one tenant at a time: a quarter while others wait, three quarters alone. */
 export function sharesOf(concurrency: number): Pick<FairClaim, 'among' | 'alone'> {
   const quarter = Math.ceil(concurrency / 4)
   return { among: quarter, alone: Math.max(1, concurrency - quarter) }

@@ -17,7 +17,7 @@ export interface Month {
 export const isMonth = (text: string): boolean => /^[1-9]\d{3}-(?:0[1-9]|1[0-2])$/.test(text)
 
 export function partitionOf(table: string, month: string): string {
-  if (!isMonth(month)) throw new Error('expected a month like 2025-03')
+  if (!isMonth(month)) throw new Error(`${table}: expected a month like 2025-03, got ${month.length} characters`)
   return `${table}_${month.replace('-', '_')}`
 }
 

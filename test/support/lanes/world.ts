@@ -143,7 +143,10 @@ class World {
     for (const [index, saying] of sayings.entries()) {
       if (cancelAfter === index) await this.#cancel(processes, lane)
       await this.#inSome(processes, (sql) =>
-        recordVendorOrder(sql, this.#earth.ground.sealer, lane.id, saying, Date.now(), async () => true),
+        recordVendorOrder(sql, this.#earth.ground.sealer, lane.id, saying, Date.now(), {
+          mayRecord: async () => true,
+          isLatest: true,
+        }),
       )
       await this.#pause()
     }
