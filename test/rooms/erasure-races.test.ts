@@ -3,6 +3,7 @@ import { startInboxWorker } from '../../src/flow/inbox/worker.js'
 import { wantAgain } from '../../src/flow/orders/again.js'
 import { createCanceling } from '../../src/flow/orders/cancel-at-vendor.js'
 import { cancelByOperator } from '../../src/flow/orders/cancel-by-operator.js'
+import { pollNow } from '../../src/flow/orders/nudge.js'
 import { createPlacing } from '../../src/flow/orders/place.js'
 import { startPoller } from '../../src/flow/orders/poll.js'
 import { receiveOrder } from '../../src/flow/orders/receive.js'
@@ -190,6 +191,7 @@ describe('an erasure while the vendor is asked', () => {
   ]
   test.each(answers)('who says %s, ends the poll and flags nothing', async (_what, answer) => {
     const id = await room.place()
+    await pollNow(ground.database.pool, id)
     const vendor = scriptedVendor()
     vendor.script('get', async () => {
       await room.erase(id)

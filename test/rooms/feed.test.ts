@@ -132,6 +132,17 @@ test.each([
   expect(await count(database, again, [id])).toBe(1)
 })
 
+test('a page that differs from what was sent is no reason to call it changed: a poll has to say', async () => {
+  const id = await placeToPoll()
+  await lanes.record(id, saidOf(id, saying('completed', [], 'newer')))
+  await lanes.settle(await lanes.claim(), delivered)
+  follow([saidOf(id, saying('completed', [], 'older'))])
+  const { database } = ground
+  await eventually(() => count(database, `vendor_feeds WHERE cursor = 'c-1'`)).toBe(1)
+  expect(await count(database, `orders WHERE background_check_id = $1 AND attention = '{}'`, [id])).toBe(1)
+  expect(await count(database, 'poll_schedule WHERE background_check_id = $1 AND due_at <= now()', [id])).toBe(1)
+})
+
 test('a page that takes back what Feishu has of a completed order has it polled', async () => {
   const id = await lanes.place()
   await lanes.record(id, saidOf(id, saying('completed', [])))

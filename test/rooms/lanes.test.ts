@@ -327,37 +327,47 @@ describe('what is dead, and sent again by an operator', () => {
     taken: string[]
     overtaken?: boolean
     polled?: boolean
+    /** The first one is revived once before, and dies again without a call. */
+    twice?: boolean
   }
 
   test.each<[string, Revivals]>([
     ['one after the other', { asked: ['a', 'b'], taken: ['a', 'b', 'c'] }],
     ['the later one first', { asked: ['b', 'a'], taken: ['a', 'b', 'c'] }],
     ['behind a stage that overtook them', { asked: ['a', 'b'], overtaken: true, taken: ['c', 'a', 'b'] }],
+    ['the first one died twice', { asked: ['a', 'b'], twice: true, taken: ['a', 'b', 'c'] }],
     ['laid anew in between', { asked: ['a', 'b'], overtaken: true, polled: true, taken: ['c', 'a', 'b', 'd'] }],
-  ])('keeps the order of stages that Feishu never saw: %s', async (_what, { asked, overtaken, polled, taken }) => {
-    const id = await lanes.place()
-    const said = ['a', 'b', 'c', 'd'].map((name, index) => stage(name, { time: at(index) }))
-    await lanes.record(id, saying('in_progress', said.slice(0, 3)))
-    const unsent: Settled = { to: 'dead', class: 'ours' }
-    await lanes.settle(await lanes.claim(), unsent, null)
-    await lanes.settle(await lanes.claim(), unsent, null)
-    const sent: Claim[] = []
-    const send = async () => {
-      const claims = await lanes.claim()
-      sent.push(...claims)
-      await lanes.settle(claims, delivered)
-      return claims.length
-    }
-    if (overtaken) await send()
-    for (const name of asked) {
-      if (polled) await lanes.record(id, saying('in_progress', said))
-      await revive((await lanes.rows(id)).find((row) => row.stage_id === name)?.id)
-    }
-    while ((await send()) > 0);
-    expect(sent.map((claim) => claim.stageId)).toEqual(taken)
-    const times = (await lanes.rows(id)).map((row) => Number(row.stage_time))
-    expect(times).toEqual([...new Set(times)].toSorted((one, other) => one - other))
-  })
+  ])(
+    'keeps the order of stages that Feishu never saw: %s',
+    async (_what, { asked, overtaken, polled, twice, taken }) => {
+      const id = await lanes.place()
+      const said = ['a', 'b', 'c', 'd'].map((name, index) => stage(name, { time: at(index) }))
+      await lanes.record(id, saying('in_progress', said.slice(0, 3)))
+      const unsent: Settled = { to: 'dead', class: 'ours' }
+      await lanes.settle(await lanes.claim(), unsent, null)
+      await lanes.settle(await lanes.claim(), unsent, null)
+      const sent: Claim[] = []
+      const send = async () => {
+        const claims = await lanes.claim()
+        sent.push(...claims)
+        await lanes.settle(claims, delivered)
+        return claims.length
+      }
+      if (overtaken) await send()
+      if (twice) {
+        await revive((await lanes.rows(id))[0]?.id)
+        await lanes.settle(await lanes.claim(), unsent, null)
+      }
+      for (const name of asked) {
+        if (polled) await lanes.record(id, saying('in_progress', said))
+        await revive((await lanes.rows(id)).find((row) => row.stage_id === name)?.id)
+      }
+      while ((await send()) > 0);
+      expect(sent.map((claim) => claim.stageId)).toEqual(taken)
+      const times = (await lanes.rows(id)).map((row) => Number(row.stage_time))
+      expect(times).toEqual([...new Set(times)].toSorted((one, other) => one - other))
+    },
+  )
 
   test('keeps its content, though its attempts are counted anew and its next call comes to nothing', async () => {
     const id = await lanes.place()

@@ -1,15 +1,16 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { vendorOrderChanged } from '../../src/flow/orders/nudge.js'
 import { startPoller } from '../../src/flow/orders/poll.js'
-import { createPollClaim } from '../../src/flow/orders/poll-claim.js'
-import { settleFailure } from '../../src/flow/orders/poll-settle.js'
+import { type ClaimedOrder, createPollClaim } from '../../src/flow/orders/poll-claim.js'
+import { settleChanged, settleFailure } from '../../src/flow/orders/poll-settle.js'
+import { fingerprintOf } from '../../src/flow/orders/record.js'
 import type { VendorOrder } from '../../src/flow/vendor/adapter.js'
 import { archiveOn } from '../support/archive-room.js'
 import { eventually } from '../support/eventually.js'
-import { delivered } from '../support/lane-room.js'
+import { dead, delivered } from '../support/lane-room.js'
 import { count, type Ground, layGround, one } from '../support/room.js'
 import { final, held, lost, ok, type ScriptedVendor, scriptedVendor } from '../support/scripted-vendor.js'
-import { saying, stage } from '../support/vendor-words.js'
+import { report, saying, stage } from '../support/vendor-words.js'
 
 let ground: Ground
 let room: ReturnType<typeof archiveOn>
@@ -32,6 +33,12 @@ const polls = (id: string) => count(ground.database, 'poll_schedule WHERE backgr
 const shown = (id: string) =>
   one(ground.database, 'SELECT state, attention FROM orders WHERE background_check_id = $1', [id])
 const remembered = () => count(ground.database, 'vendor_nudges')
+
+/** Of all orders, whenever they are due. */
+async function claimPolls(): Promise<ClaimedOrder[]> {
+  await ground.database.pool.query('UPDATE poll_schedule SET due_at = now() WHERE NOT claimed')
+  return (await createPollClaim(ground.database)({ most: 2, among: 2, alone: 2, leaseMs: 600_000 })).rows
+}
 
 type Answer = Parameters<ScriptedVendor['script']>[1]
 
@@ -114,12 +121,9 @@ test('an order that is over is asked for ever less often while the vendor does n
   await notice(over)
   const { database, sealer, log } = ground
   const options = { database, sealer, log, terms: { minMs: 2000, maxMs: 3000 }, onReady: () => undefined }
-  const claim = createPollClaim(database)
   const seen: unknown[] = []
   for (const failure of [lost, lost, held, lost, lost]) {
-    await database.pool.query('UPDATE poll_schedule SET due_at = now()')
-    const { rows } = await claim({ most: 2, among: 2, alone: 2, leaseMs: 600_000 })
-    await settleFailure(options, rows, failure)
+    await settleFailure(options, await claimPolls(), failure)
     const left = 'SELECT interval_ms, claimed FROM poll_schedule WHERE background_check_id = $1'
     seen.push((await database.pool.query(left, [over])).rows[0])
   }
@@ -136,6 +140,59 @@ test('an order whose result still waits for Feishu is polled on', async () => {
   await eventually(() => shown(id)).toEqual({ state: 'reported', attention: ['unknown_to_vendor'] })
   await poller.stop()
   expect([vendor.verbs(), await polls(id)]).toEqual([['get'], 1])
+})
+
+test.each([
+  ['before the poll began', async () => []],
+  ['while a poll is under way', () => claimPolls()],
+])('a notice that meets the call which brings the result, %s, is not lost with the polls', async (_what, begin) => {
+  const id = await room.place()
+  await room.record(id, saying('completed', [stage('a'), stage('b')], 'canary-outcome'))
+  for (let calls = 0; calls < 2; calls += 1) await room.settle(await room.claim(), delivered)
+  const claims = await room.claim()
+  await begin()
+  await notice(id)
+  await room.settle(claims, delivered)
+  const { poller } = poll(saidOf(id, corrected))
+  await eventually(() => shown(id)).toEqual(flagged)
+  await eventually(() => polls(id)).toBe(0)
+  await poller.stop()
+})
+
+test('an order whose result is dead is asked for anew, since the vendor may have gone on', async () => {
+  const id = await room.place()
+  await room.record(id, saying('completed', []))
+  const set = 'UPDATE poll_schedule SET fingerprint = $2 WHERE background_check_id = $1'
+  await ground.database.pool.query(set, [id, fingerprintOf(saying('in_progress', [stage('a')]))])
+  await room.settle(await room.claim(), dead)
+  const afresh =
+    'poll_schedule WHERE background_check_id = $1 AND due_at <= now() AND fingerprint IS NULL AND fence = 1'
+  expect(await count(ground.database, afresh, [id])).toBe(1)
+})
+
+test('an order that is over is not asked for until it is erased when the vendor answers for another', async () => {
+  const id = await room.complete()
+  await notice(id)
+  const { vendor, poller } = poll(saidOf(id, { ...corrected, backgroundCheckId: '1' }))
+  await eventually(() => polls(id)).toBe(0)
+  await poller.stop()
+  expect(vendor.verbs()).toEqual(['get'])
+  expect(await shown(id)).toEqual({ state: 'completed', attention: ['foreign_order'] })
+})
+
+test('what was noted of an answer is not noted again when only links differ', async () => {
+  const id = await room.place()
+  await room.record(id, saying('completed', []))
+  await room.settle(await room.claim(), { to: 'dead', class: 'unconfirmed' })
+  const { database, sealer, log } = ground
+  const options = { database, sealer, log, terms: { minMs: 0, maxMs: 0 }, onReady: () => undefined }
+  for (const url of ['https://a.example', 'https://b.example']) {
+    const [claimed] = await claimPolls()
+    if (claimed === undefined) throw new Error('nothing is to be polled')
+    await settleChanged(options, claimed, saying('in_progress', [stage('a', { reports: [report('x', url)] })]))
+  }
+  const noted = `timeline WHERE background_check_id = $1 AND kind IN ('result_withdrawn_after_sent', 'stage_after_end')`
+  expect(await count(database, noted, [id])).toBe(2)
 })
 
 test('a notice about an order that is canceled, erased or archived changes nothing about it', async () => {

@@ -142,6 +142,15 @@ describe('a call of which nobody knows whether Feishu took it', () => {
     expect(await count(ground.database, `findings WHERE kind = 'result_not_in_feishu' AND state = 'open'`)).toBe(1)
   })
 
+  test('is not sent again when the vendor took it back: a person has to look', async () => {
+    const id = await withResult(lost)
+    await lanes.record(id, saying('in_progress', []))
+    expect((await settle(await claim(), [shown(id, 2)])).repaired).toBe(0)
+    expect((await lanes.rows(id)).map((row) => row.state)).toEqual(['dead'])
+    expect(await finding()).toMatchObject({ state: 'open' })
+    expect(await lanes.claim()).toEqual([])
+  })
+
   test('is not sent again where somebody dismissed it', async () => {
     const id = await withResult(lost)
     await settle(await claim(), [shown(id, 2)])

@@ -58,7 +58,8 @@ export function erasureOn(ground: Ground) {
         [id],
       )
       await database.pool.query(
-        `INSERT INTO poll_schedule (background_check_id, tenant_key, interval_ms) VALUES ($1, 'tk_lane', 1000)`,
+        `INSERT INTO poll_schedule (background_check_id, tenant_key, interval_ms, due_at)
+         VALUES ($1, 'tk_lane', 1000, now() + interval '1 hour')`,
         [id],
       )
       return id

@@ -14,6 +14,8 @@ test.each([
   ['a pipe that broke, five letters as well', ofNode('EPIPE'), undefined, 'database'],
   ['a name that is not found for now', ofNode('EAI_AGAIN'), undefined, 'database'],
   ['a connection without a code', new Error('Connection terminated unexpectedly'), undefined, 'database'],
+  ['a certificate that is over', ofNode('CERT_HAS_EXPIRED'), undefined, 'database'],
+  ['a name that a certificate is not for', ofNode('ERR_TLS_CERT_ALTNAME_INVALID'), undefined, 'database'],
   ['an argument of ours', ofNode('ERR_INVALID_ARG_TYPE'), undefined, 'neither'],
   ['a code of Prisma, which looks like a state', ofNode('P2002'), undefined, 'neither'],
   ['a code of a class of values that is nobody’s', ofNode('22P02'), undefined, 'neither'],

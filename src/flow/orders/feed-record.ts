@@ -125,6 +125,7 @@ async function recordFor(
     await sql.query('DELETE FROM poll_schedule WHERE background_check_id = $1', [id])
   } else if (recorded.readAgain) {
     await overtakePolls(sql, id, unlikeAny, options.terms.minMs)
+    await pollOnceMore(sql, id)
   } else {
     await overtakePolls(sql, id, fingerprintOf(order), options.terms.maxMs)
   }

@@ -67,8 +67,8 @@ export function startFeed(options: FeedOptions): Feed {
 
 /**
  * Orders were left to the feed for up to the longest interval: a feed that cannot be read leaves them to polls, soon. A page
- * at a time, so that neither a claim nor a settlement waits for a million of them; those that are claimed come back with the
- * short interval by themselves.
+ * at a time, so that neither a claim nor a settlement waits for a million of them. Claims end: under one, an order would come
+ * back with the interval that it was claimed with.
  */
 export async function fallBackToPolls(
   { database, log, terms }: Pick<FeedOptions, 'database' | 'log' | 'terms'>,
@@ -94,10 +94,11 @@ const ordersPerPage = 5000
 /** Locked in the order in which settlements of polls, and of results, lock them. */
 const fallBackSql = `
   WITH page AS MATERIALIZED (
-    SELECT ctid AS at, background_check_id FROM poll_schedule WHERE NOT claimed AND background_check_id > $2
+    SELECT ctid AS at, background_check_id FROM poll_schedule WHERE background_check_id > $2
     ORDER BY background_check_id LIMIT $3 FOR UPDATE
   ), moved AS (
-    UPDATE poll_schedule s SET interval_ms = $1::int, due_at = least(s.due_at, now() + random() * $1::int * interval '1 ms')
+    UPDATE poll_schedule s SET interval_ms = $1::int, due_at = least(s.due_at, now() + random() * $1::int * interval '1 ms'),
+      fence = s.fence + s.claimed::int, claimed = false, nudged = false
     FROM page WHERE s.ctid = page.at
   )
   SELECT count(*)::int AS orders, max(background_check_id) AS last FROM page`

@@ -36,15 +36,15 @@ export async function settleChanged(
 ): Promise<void> {
   const fingerprint = fingerprintOf(vendorOrder)
   const { buckets, isDue } = await options.database.transaction(async (sql) => {
-    const reading = { mayRecord: (locked: Sql) => holdsPoll(locked, order), isLatest: true }
+    const isRepeat = sameContent(order.fingerprint, fingerprint)
+    const reading = { mayRecord: (locked: Sql) => holdsPoll(locked, order), isLatest: true, isRepeat }
     const recorded = await recordVendorOrder(sql, options.sealer, order.id, vendorOrder, Date.now(), reading)
     if (recorded === null) return { buckets: [], isDue: false }
     if (recorded.ended) {
       return { buckets: recorded.buckets, isDue: await endPolls(sql, order.id) }
     }
-    const changed = !sameContent(order.fingerprint, fingerprint)
     const { buckets, readAgain } = recorded
-    const intervalMs = readAgain ? options.terms.minMs : nextInterval(order.intervalMs, changed, termsNow(options))
+    const intervalMs = readAgain ? options.terms.minMs : nextInterval(order.intervalMs, !isRepeat, termsNow(options))
     const later = { ...order, intervalMs }
     return { buckets, isDue: await reschedule(sql, options, [later], readAgain ? unlikeAny : fingerprint) }
   })

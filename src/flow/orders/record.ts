@@ -19,11 +19,11 @@ import { withResends } from './resends.js'
 export const openStates: readonly string[] = ['received', 'ordered', 'in_progress', 'reported'] satisfies OrderState[]
 
 /** The vendor tells about another check under this order's number: nobody may get somebody else's result. */
-async function refuseForeign(sql: Sql, id: string): Promise<Recorded> {
+async function refuseForeign(sql: Sql, id: string, state: string): Promise<Recorded> {
   if (await flagOrder(sql, id, 'foreign_order')) {
     await addToTimeline(sql, [{ backgroundCheckId: id, kind: 'foreign_order' }])
   }
-  return { buckets: [], ended: false }
+  return { buckets: [], ended: !openStates.includes(state) }
 }
 
 /** What the vendor said about an order, as 24 bytes: 16 over the content, 8 over the report links. */
@@ -49,9 +49,11 @@ export interface Reading {
   /**
    * True: whatever it lacks counts as taken back by the vendor, as under the order's poll, whose fence ends when somebody
    * records something newer. False: it may be the older one, and nothing is written if it lacks what is known, or would
-   * change what waits.
+   * change what waits, or differs from what was sent.
    */
   isLatest: boolean
+  /** The words are those of the answer before, and only links differ: what it says without a change was noted then. */
+  isRepeat?: boolean
 }
 
 export interface Recorded {
@@ -76,7 +78,7 @@ export async function recordVendorOrder(
   id: string,
   vendor: VendorOrder,
   now: number,
-  { mayRecord, isLatest }: Reading,
+  { mayRecord, isLatest, isRepeat = false }: Reading,
 ): Promise<Recorded | null> {
   const state = await lockLane(sql, laneOfOrder(id))
   const order = await lockOrder(sql, id)
@@ -84,13 +86,14 @@ export async function recordVendorOrder(
   if (order === null || order.data_key === null) return { buckets: [], ended: true }
   // What an operator stopped stays stopped, whatever comes of it at the vendor.
   if (order.state === 'canceled' || state.closedBy !== null) return { buckets: [], ended: true }
-  if (vendor.backgroundCheckId !== undefined && vendor.backgroundCheckId !== id) return refuseForeign(sql, id)
+  if (vendor.backgroundCheckId !== undefined && vendor.backgroundCheckId !== id)
+    return refuseForeign(sql, id, order.state)
   const key = keyOfOrder(sealer, id, order.data_key)
   const lane: OrderLane = { backgroundCheckId: id, appId: order.app_id, tenantKey: order.tenant_key, key, state }
   const known = await withResends(sql, id, await readLane(sql, lane))
   if (!isLatest && namesLess(known, vendor)) return null
   const difference = diffOrder(id, known, vendor, now)
-  if (!isLatest && replacesWaiting(difference)) return null
+  if (!isLatest && contradicts(difference)) return null
   await withdraw(sql, difference.withdrawn)
   await dropDead(sql, id, difference.dropped)
   await relink(sql, lane, difference.relinked)
@@ -99,16 +102,27 @@ export async function recordVendorOrder(
   await setOrder(sql, id, { state: becomes, attention: difference.attention, isChange: saysNew(difference) })
   await addToTimeline(
     sql,
-    difference.notes.map((note) => ({ backgroundCheckId: id, ...note })),
+    difference.notes
+      .filter(({ kind }) => !isRepeat || notesOfChange.includes(kind))
+      .map((note) => ({ backgroundCheckId: id, ...note })),
   )
-  const ended = !openStates.includes(order.state) || known.some(isResultTaken)
-  return { buckets, ended, ...(difference.readAgain && { readAgain: true as const }) }
+  const isOver = !openStates.includes(order.state) || known.some(isResultTaken)
+  // What is under way of an order that is over was asked for by an operator, and still follows the vendor.
+  return difference.readAgain ? { buckets, ended: false, readAgain: true } : { buckets, ended: isOver }
 }
 
-/** What waits may be the newer of the two. */
-function replacesWaiting({ notes }: Difference): boolean {
-  return notes.some(({ kind }) => kind === 'stage_replaced' || kind === 'result_replaced')
+/** What waits, or was sent, may be the newer of the two. */
+function contradicts({ notes }: Difference): boolean {
+  return notes.some(({ kind }) => notesOfContradiction.includes(kind))
 }
+
+const notesOfContradiction: readonly TimelineNote['kind'][] = [
+  'stage_replaced',
+  'result_replaced',
+  'stage_changed_after_sent',
+  'result_changed_after_sent',
+  'stage_after_end',
+]
 
 /** Also while Feishu holds it for approval. */
 function isResultTaken({ content, state }: KnownDelivery): boolean {

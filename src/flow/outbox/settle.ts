@@ -4,6 +4,7 @@ import { settleApprovals } from './approval.js'
 import { type CountedCall, countCalls } from './call-minutes.js'
 import { lockLanes, readyHeads } from './lanes.js'
 import { type OtherParts, type OtherRow, tellKeepers } from './settle-other.js'
+import { settlePolls } from './settle-polls.js'
 import type { Move, Settlement } from './settlement.js'
 import { stateOf } from './state-of.js'
 import { endLanes } from './supersede.js'
@@ -174,7 +175,7 @@ async function settleOrders(sql: Sql, rows: readonly SettledRow[], settlements: 
   const canceled = of('delivered', 'cancel')
   await endOrders(sql, results.filter(isHeld), 'reported')
   await endOrders(sql, canceled, 'canceled')
-  await endPolls(sql, [...results, ...canceled])
+  await settlePolls(sql, { results, canceled, dead: [...of('dead', 'update_result'), ...of('dead', 'cancel')] })
   await settleApprovals(
     sql,
     rows.map((row) => ({ ...row, code: byId.get(row.id)?.lastError?.code })),
@@ -202,18 +203,6 @@ async function endOrders(sql: Sql, rows: readonly SettledRow[], state: string): 
        SELECT background_check_id FROM orders WHERE background_check_id = ANY($1) AND state <> 'canceled'
        ORDER BY background_check_id FOR UPDATE)`,
     [ids, state],
-  )
-}
-
-/** All at once and sorted, as a settlement of polls locks them, which holds no lane. */
-async function endPolls(sql: Sql, rows: readonly SettledRow[]): Promise<void> {
-  const ids = rows.flatMap((row) => row.background_check_id ?? [])
-  if (ids.length === 0) return
-  await sql.query(
-    `DELETE FROM poll_schedule WHERE background_check_id IN (
-       SELECT background_check_id FROM poll_schedule WHERE background_check_id = ANY($1)
-       ORDER BY background_check_id FOR UPDATE)`,
-    [ids],
   )
 }
 

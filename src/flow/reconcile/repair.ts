@@ -92,6 +92,7 @@ export async function sendAgain(
   const finding: FindingToNote = { ...order, ...difference }
   const id = difference.subject ?? ''
   if (await wasSettledBefore(sql, finding)) return null
+  if (await isEndInDoubt(sql, backgroundCheckId, id)) return null
   await sql.query('SAVEPOINT send_again')
   await unsettle(sql, backgroundCheckId, id)
   const revived = await reviveDelivery(sql, sealer, keepers, id)
@@ -102,6 +103,17 @@ export async function sendAgain(
   await noteRepaired(sql, finding)
   await addToTimeline(sql, [{ backgroundCheckId, kind: 'missing_in_feishu', detail: { delivery_id: id } }])
   return revived.buckets
+}
+
+/** The vendor says something else by now than this result or cancel: whether it is still wanted is for a person to judge. */
+async function isEndInDoubt(sql: Sql, backgroundCheckId: string, id: string): Promise<boolean> {
+  const found = await sql.query(
+    `SELECT 1 FROM orders o JOIN deliveries d ON d.background_check_id = o.background_check_id
+     WHERE o.background_check_id = $1 AND d.id = $2 AND d.api IN ('update_result', 'cancel')
+       AND o.attention @> ARRAY['changed_after_sent']`,
+    [backgroundCheckId, id],
+  )
+  return found.rowCount === 1
 }
 
 /**

@@ -18,12 +18,17 @@ export function isOfValues(failure: unknown): boolean {
 
 /**
  * Whether the cause is PostgreSQL's own state, who else writes (class 40 among them), or the way to it: the same again may
- * succeed. What is left are values and mistakes of ours; Node's `ERR_…` are such, and no trouble of a socket.
+ * succeed. What is left are values and mistakes of ours; other `ERR_…` of Node are such, and no trouble of a socket.
  */
 export function isOfDatabase(failure: unknown): boolean {
   if (sqlStateOf(failure) !== undefined) return !isOfValues(failure)
   if (!(failure instanceof Error)) return false
-  return ('code' in failure && /^E(?!RR_)[A-Z_]+$/.test(String(failure.code))) || lostWithoutCode.test(failure.message)
+  return ('code' in failure && isOfSocket(String(failure.code))) || lostWithoutCode.test(failure.message)
+}
+
+/** Of the system, or of TLS: https://nodejs.org/docs/latest-v20.x/api/tls.html#x509-certificate-error-codes */
+function isOfSocket(code: string): boolean {
+  return /^E(?!RR_)[A-Z_]+$/.test(code) || /^ERR_(?:TLS|SSL)_|^UNABLE_TO_|CERT/.test(code)
 }
 
 /** pg says these without a code. */
