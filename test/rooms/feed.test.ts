@@ -204,7 +204,9 @@ function followAnswers(answer: (cursor: string | null) => VendorAnswer<ChangedOr
 }
 
 test('an entry that cannot be read harms only itself: the cursor goes on, and its order is polled by itself', async () => {
-  const [first, odd] = [await placeToPoll(), await placeToPoll()]
+  const [first, odd, over] = [await placeToPoll(), await placeToPoll(), await lanes.place()]
+  await lanes.record(over, saying('completed', []))
+  await lanes.settle(await lanes.claim(), delivered)
   const { seen } = followAnswers((cursor) =>
     ok({
       expired: false,
@@ -213,6 +215,7 @@ test('an entry that cannot be read harms only itself: the cursor goes on, and it
         cursor === null
           ? [
               { id: `V-${odd}`, complaint: 'status: expected one of' },
+              { id: `V-${over}`, complaint: 'status: expected one of' },
               { id: null, complaint: 'order_id: expected string, got null' },
             ]
           : [],
@@ -223,10 +226,10 @@ test('an entry that cannot be read harms only itself: the cursor goes on, and it
   await eventually(() => count(ground.database, `vendor_feeds WHERE cursor = 'c-1'`)).toBe(1)
   expect(await lanes.rows(first)).toHaveLength(1)
   const due = 'poll_schedule WHERE background_check_id = $1 AND due_at <= now()'
-  expect(await count(ground.database, due, [odd])).toBe(1)
-  expect(seen.failures).toEqual(['feed-order', 'feed-order'])
+  for (const id of [odd, over]) expect(await count(ground.database, due, [id])).toBe(1)
+  expect(seen.failures).toEqual(['feed-order', 'feed-order', 'feed-order'])
   const told = ground.lines.filter((line) => line.includes('feed.order_unreadable'))
-  expect(told).toHaveLength(2)
+  expect(told).toHaveLength(3)
   expect(told[0]).toContain(`V-${odd}`)
 })
 

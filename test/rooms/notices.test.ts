@@ -152,7 +152,9 @@ test.each([
   const claims = await room.claim()
   await begin()
   await notice(id)
+  await ground.database.pool.query('UPDATE poll_schedule SET interval_ms = 3600000')
   await room.settle(claims, delivered)
+  expect(await count(ground.database, 'poll_schedule WHERE interval_ms = 0')).toBe(1)
   const { poller } = poll(saidOf(id, corrected))
   await eventually(() => shown(id)).toEqual(flagged)
   await eventually(() => polls(id)).toBe(0)
@@ -170,15 +172,23 @@ test('an order whose result is dead is asked for anew, since the vendor may have
   expect(await count(ground.database, afresh, [id])).toBe(1)
 })
 
-test('an order that is over is not asked for until it is erased when the vendor answers for another', async () => {
-  const id = await room.complete()
-  await notice(id)
-  const { vendor, poller } = poll(saidOf(id, { ...corrected, backgroundCheckId: '1' }))
-  await eventually(() => polls(id)).toBe(0)
-  await poller.stop()
-  expect(vendor.verbs()).toEqual(['get'])
-  expect(await shown(id)).toEqual({ state: 'completed', attention: ['foreign_order'] })
-})
+test.each([
+  ['whose result Feishu took', false],
+  ['whose result Feishu holds for approval', true],
+])(
+  'an order %s is not asked for until it is erased when the vendor answers for another',
+  async (_what, heldForApproval) => {
+    const id = await room.place()
+    await room.record(id, saying('completed', []))
+    await room.settle(await room.claim(), { ...delivered, heldForApproval })
+    await notice(id)
+    const { vendor, poller } = poll(saidOf(id, { ...corrected, backgroundCheckId: '1' }))
+    await eventually(() => polls(id)).toBe(0)
+    await poller.stop()
+    expect(vendor.verbs()).toEqual(['get'])
+    expect(await shown(id)).toMatchObject({ attention: ['foreign_order'] })
+  },
+)
 
 test('what was noted of an answer is not noted again when only links differ', async () => {
   const id = await room.place()

@@ -1,9 +1,3 @@
--- CreateIndex: under another name first, so that reads wait for the last two statements only. One table to a migration: whoever
--- settles holds one of them and wants the other.
+-- CreateIndex: it takes the place of "orders_open" in the next migration. In one transaction, whoever reads an order while it is
+-- built and writes it then would wait for the build, and the drop for them.
 CREATE INDEX "orders_open_by_age" ON "orders"("state", "updated_at") WHERE (state <> 'completed' AND state <> 'canceled');
-
--- DropIndex
-DROP INDEX "orders_open";
-
--- RenameIndex
-ALTER INDEX "orders_open_by_age" RENAME TO "orders_open";

@@ -55,6 +55,8 @@ async function pollSoon({ database }: FeedRecordOptions, vendorOrderId: string):
   const text = `UPDATE poll_schedule s SET due_at = now(), claimed = false, fingerprint = NULL FROM orders o
     WHERE o.vendor_order_id = $1 AND s.background_check_id = o.background_check_id`
   await database.pool.query(text, [vendorOrderId])
+  const known = (await readKnown(database, [vendorOrderId])).get(vendorOrderId) ?? []
+  for (const { background_check_id: id } of known) await pollOnceMore(database.pool, id)
 }
 
 interface KnownOrder {

@@ -45,7 +45,7 @@ export async function lockIfOver(sql: Sql, backgroundCheckId: string): Promise<b
  */
 export async function endPolls(sql: Sql, backgroundCheckId: string): Promise<boolean> {
   const again = await sql.query(
-    `UPDATE poll_schedule SET fence = fence + 1, claimed = false, nudged = false, due_at = now(), fingerprint = NULL
+    `UPDATE poll_schedule SET fence = fence + 1, claimed = false, nudged = false, due_at = now(), interval_ms = 0, fingerprint = NULL
      WHERE background_check_id = $1 AND nudged`,
     [backgroundCheckId],
   )

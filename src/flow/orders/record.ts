@@ -13,17 +13,18 @@ import type { Attention, Difference } from './difference.js'
 import { keyOfOrder } from './keys.js'
 import type { KnownDelivery } from './known-delivery.js'
 import { namesLess } from './names-less.js'
+import { lockIfOver } from './poll-over.js'
 import { lockOrder } from './receive.js'
 import { withResends } from './resends.js'
 
 export const openStates: readonly string[] = ['received', 'ordered', 'in_progress', 'reported'] satisfies OrderState[]
 
 /** The vendor tells about another check under this order's number: nobody may get somebody else's result. */
-async function refuseForeign(sql: Sql, id: string, state: string): Promise<Recorded> {
+async function refuseForeign(sql: Sql, id: string): Promise<Recorded> {
   if (await flagOrder(sql, id, 'foreign_order')) {
     await addToTimeline(sql, [{ backgroundCheckId: id, kind: 'foreign_order' }])
   }
-  return { buckets: [], ended: !openStates.includes(state) }
+  return { buckets: [], ended: await lockIfOver(sql, id) }
 }
 
 /** What the vendor said about an order, as 24 bytes: 16 over the content, 8 over the report links. */
@@ -86,8 +87,7 @@ export async function recordVendorOrder(
   if (order === null || order.data_key === null) return { buckets: [], ended: true }
   // What an operator stopped stays stopped, whatever comes of it at the vendor.
   if (order.state === 'canceled' || state.closedBy !== null) return { buckets: [], ended: true }
-  if (vendor.backgroundCheckId !== undefined && vendor.backgroundCheckId !== id)
-    return refuseForeign(sql, id, order.state)
+  if (vendor.backgroundCheckId !== undefined && vendor.backgroundCheckId !== id) return refuseForeign(sql, id)
   const key = keyOfOrder(sealer, id, order.data_key)
   const lane: OrderLane = { backgroundCheckId: id, appId: order.app_id, tenantKey: order.tenant_key, key, state }
   const known = await withResends(sql, id, await readLane(sql, lane))

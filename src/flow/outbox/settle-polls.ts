@@ -12,7 +12,7 @@ interface Ends {
 }
 
 /**
- * What settled ends mean for the polls of their orders. With its result an order's polls end, but for one that is due or
+ * What settled ends mean for the polls of their orders, whose intervals begin anew where they go on. With its result an order's polls end, but for one that is due or
  * under way: somebody may have said that the order changed, and it is asked for once more (src/flow/orders/poll-over.ts).
  * Where an end died, what the vendor said last is read anew: it may have taken that end back, or gone on after it.
  *
@@ -29,7 +29,7 @@ export async function settlePolls(sql: Sql, { results, canceled, dead }: Ends): 
      ), ended AS (
        DELETE FROM poll_schedule s USING held WHERE s.background_check_id = held.id AND (held.never OR NOT held.again)
      )
-     UPDATE poll_schedule s SET fence = s.fence + 1, claimed = false, nudged = false, due_at = now(), fingerprint = NULL
+     UPDATE poll_schedule s SET fence = s.fence + 1, claimed = false, nudged = false, due_at = now(), interval_ms = 0, fingerprint = NULL
      FROM held WHERE s.background_check_id = held.id AND NOT held.never AND held.again`,
     [idsOf(all), idsOf(canceled), idsOf(dead)],
   )

@@ -175,7 +175,6 @@ async function settleOrders(sql: Sql, rows: readonly SettledRow[], settlements: 
   const canceled = of('delivered', 'cancel')
   await endOrders(sql, results.filter(isHeld), 'reported')
   await endOrders(sql, canceled, 'canceled')
-  await settlePolls(sql, { results, canceled, dead: [...of('dead', 'update_result'), ...of('dead', 'cancel')] })
   await settleApprovals(
     sql,
     rows.map((row) => ({ ...row, code: byId.get(row.id)?.lastError?.code })),
@@ -184,6 +183,8 @@ async function settleOrders(sql: Sql, rows: readonly SettledRow[], settlements: 
     sql,
     rows.filter((row) => row.state === 'dead'),
   )
+  // The order before its poll, as whoever writes down what the vendor says.
+  await settlePolls(sql, { results, canceled, dead: [...of('dead', 'update_result'), ...of('dead', 'cancel')] })
   await addToTimeline(
     sql,
     rows.flatMap((row) => entriesOf(row, isHeld(row), byId.get(row.id))),
