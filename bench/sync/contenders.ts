@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import { RateLimiterRedis, RateLimiterRes, RateLimiterUnion } from 'rate-limiter-flexible'
+import { clusterMs, fewSlots, gatherFewMs, gatherMs } from '../../src/flow/to-feishu/pacing.js'
 import { createBatcher } from '../../src/platform/batcher.js'
 import { isFresh, type Slot, type SlotReturn } from '../../src/platform/limiter/limiter.js'
 import { redisLimiter } from '../../src/platform/limiter/redis.js'
@@ -28,11 +29,6 @@ export interface Contender {
 /** After the first call, a quiet spell that ends in the middle of a window. */
 const quietMs = 900
 const atOnce = 50
-/** As the pumps have them. */
-const gatherMs = 25
-const gatherFewMs = 100
-const fewSlots = 10
-const clusterMs = 5
 const returnWithinMs = 200
 
 const isOver = ({ until }: Race) => performance.now() >= until

@@ -1,5 +1,6 @@
 import type { VendorOrder, VendorStage } from '../vendor/adapter.js'
-import { type Difference, Draft } from './difference.js'
+import type { Difference } from './difference.js'
+import { Draft } from './draft.js'
 import { endNamedBy } from './ends.js'
 import type { KnownDelivery } from './known-delivery.js'
 import { stageIdOf, terminatedStage } from './stages.js'

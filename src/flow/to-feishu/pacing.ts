@@ -9,12 +9,12 @@ export const notReadyMs = 1000
 /** A hold keeps the bucket from being claimed again; this only ends the pump. */
 const heldMs = 1000
 /** Slots that come free close together are taken in one round trip. */
-const gatherMs = 25
+export const gatherMs = 25
 /** Where latency varies, slots come back one at a time: wait longer and take several. */
-const gatherFewMs = 100
-const fewSlots = 10
+export const gatherFewMs = 100
+export const fewSlots = 10
 /** Calls that were sent together are answered nearly so, and with them their slots come free. */
-const clusterMs = 5
+export const clusterMs = 5
 /** After a long wait, claims are made this much before the slots are expected. */
 const leadMs = 15
 /** Claims are kept in hand this long while slots are about to come free, and then handed back. */
