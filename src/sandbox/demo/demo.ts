@@ -16,7 +16,8 @@ export interface Surroundings {
 }
 
 const frameMs = 100
-const patienceMs = 75_000
+/** What has not ended by then is reported as missing. */
+export const patienceMs = 75_000
 /** An incident is news for so long. */
 const newsForMs = 3000
 /** What would still come after the last order ended, and should not. */

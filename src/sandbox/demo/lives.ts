@@ -70,6 +70,8 @@ function stagesWithReports(count: number): Step[] {
 
 const result: Step = { afterMs: paceMs, result: { result: '无差异', reports: [{ name: 'final.pdf' }] } }
 const givenUp: Step = { afterMs: paceMs, canceled: true }
+/** Of an order that the customer cancels: however long the cancel takes to get through, the vendor is not done before. */
+const wouldTakeLong: Step = { ...result, afterMs: 600_000 }
 
 export const lives: readonly Life[] = [
   { customer: 'dawn', candidate: '林晓', about: 'plain', vendor: [...stages(3), result], ends: 'completed' },
@@ -107,7 +109,7 @@ export const lives: readonly Life[] = [
     customer: 'dawn',
     candidate: '周然',
     about: 'canceled at once',
-    vendor: [...stages(3), result],
+    vendor: [...stages(3), wouldTakeLong],
     ends: 'canceled by customer',
     canceled: 'at once',
   },
@@ -132,7 +134,7 @@ export const lives: readonly Life[] = [
     customer: 'dawn',
     candidate: '冯远',
     about: 'canceled before it came',
-    vendor: [...stages(3), result],
+    vendor: [...stages(3), wouldTakeLong],
     ends: 'canceled by customer',
     canceled: 'before it is ordered',
   },
@@ -170,7 +172,7 @@ export const lives: readonly Life[] = [
     customer: 'dawn',
     candidate: '沈之恒',
     about: 'canceled after 2 stages',
-    vendor: [...stages(6), result],
+    vendor: [...stages(6), wouldTakeLong],
     ends: 'canceled by customer',
     canceled: { afterStages: 2 },
   },
@@ -203,7 +205,7 @@ export const lives: readonly Life[] = [
     customer: 'bridge',
     candidate: '秦朗',
     about: 'canceled late, vendor: 500',
-    vendor: [...stages(6), result],
+    vendor: [...stages(6), wouldTakeLong],
     ends: 'canceled by customer',
     canceled: { afterStages: 3 },
     vendorFaults: [{ operation: 'orders.cancel', action: { kind: 'server_error' }, times: 2 }],
