@@ -2,7 +2,11 @@ import { defineConfig } from 'vitest/config'
 
 /** Tests that look at a process as a whole: its memory, handles, signals, or one that they start. The rest share theirs. */
 const whole = ['browser', 'cli', 'demo', 'faults', 'platform', 'scale'].map((room) => `test/${room}/**/*.test.ts`)
-const patience = { testTimeout: 60_000, hookTimeout: 60_000 }
+const patience = {
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+  expect: { poll: { timeout: 20_000, interval: 10 } },
+}
 
 export default defineConfig({
   test: {

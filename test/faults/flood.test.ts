@@ -55,7 +55,7 @@ describe('with more connections than there may be', () => {
   ]
 
   test.each(held)('those that %s are ended, and every honest event is taken', async (_how, parts) => {
-    receiving = await startReceiving(ground, undefined, { connections: most })
+    receiving = await startReceiving(ground, undefined, { server: { connections: most } })
     for (let index = 0; index < 5 * most; index += 1) await hold(...parts)
     expect(await honestEvents(20)).toEqual(Array(20).fill(200))
     expect(await count(ground.database, 'events')).toBe(20)
@@ -73,7 +73,7 @@ describe('with more connections than there may be', () => {
       return settled
     }
     const slow = { accept, isKnown: async () => false }
-    receiving = await startReceiving(ground, slow, { connections: 3 })
+    receiving = await startReceiving(ground, slow, { server: { connections: 3 } })
     const working = [1, 2, 3].map(() => {
       const { body, headers } = honestEvent().push
       return send(receiving.port, requestOf(body, Object.entries(headers)))
@@ -106,7 +106,9 @@ test('large bodies that never end leave room for events, and all of it comes bac
   expect((await bytesInUse()) - before).toBeLessThan(16 * mebibyte)
 })
 
-test('twenty thousand hostile requests leave no memory behind, and honest events among them are all taken', async () => {
+test('twenty thousand hostile requests leave no memory behind, and honest events among them are all taken', {
+  timeout: 300_000,
+}, async () => {
   receiving = await startReceiving(ground)
   const small = [...forgedEvents(), ...forgedBodies(), ...forgedTargets()].filter(
     ({ bytes, status }) => bytes.length < 8000 && status !== 408,

@@ -1,6 +1,7 @@
 import net from 'node:net'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { createHttpClient, type HttpClientSettings, type HttpRequest } from '../../src/platform/http-call.js'
+import { eventually } from '../support/eventually.js'
 import { freePort } from '../support/free-port.js'
 import { listen, selfSigned, startPeer, startProxy } from './http-peers.js'
 
@@ -102,13 +103,13 @@ describe('lost', () => {
       kind: 'lost',
       message: `${peer.origin}: no complete answer within 500 ms`,
     })
-    await vi.waitFor(() => expect(peer.endings).toEqual(['ECONNRESET']))
+    await eventually(() => peer.endings).toEqual(['ECONNRESET'])
   })
 
   it('is an answer that does not end in time', async () => {
     const peer = await startPeer((_, response) => response.writeHead(200).write('half'))
     expect(await client().call(peer.origin, later)).toMatchObject({ kind: 'lost' })
-    await vi.waitFor(() => expect(peer.endings).toEqual(['ECONNRESET']))
+    await eventually(() => peer.endings).toEqual(['ECONNRESET'])
   })
 
   it.each([
@@ -153,7 +154,7 @@ describe('lost', () => {
     const peer = await startPeer(() => stop.abort())
     const answer = await client().call(peer.origin, { signal: stop.signal })
     expect(answer).toMatchObject({ kind: 'lost', message: expect.stringContaining('before it was stopped') })
-    await vi.waitFor(() => expect(peer.endings).toEqual(['ECONNRESET']))
+    await eventually(() => peer.endings).toEqual(['ECONNRESET'])
   })
 })
 
@@ -229,13 +230,13 @@ describe.skipIf(selfSigned() === null)('TLS', () => {
     )
     const answer = await client({ ca: tls.cert }).call(silent.origin, soon)
     expect(answer).toMatchObject({ kind: 'not_sent', message: expect.stringContaining('no connection within 60 ms') })
-    await vi.waitFor(() => expect(silent.endings).toHaveLength(1))
+    await eventually(() => silent.endings).toHaveLength(1)
   })
 
   it('is reset below when time is over', async () => {
     const peer = await startPeer(() => undefined, tls)
     expect(await client({ ca: tls.cert }).call(peer.origin, later)).toMatchObject({ kind: 'lost' })
-    await vi.waitFor(() => expect(peer.endings).toEqual(['ECONNRESET']))
+    await eventually(() => peer.endings).toEqual(['ECONNRESET'])
   })
 
   it('goes through a tunnel of the proxy, which is kept', async () => {
@@ -253,7 +254,7 @@ describe.skipIf(selfSigned() === null)('TLS', () => {
     const proxy = await startProxy()
     const { call } = client({ ca: tls.cert, proxy: { httpsProxy: proxy.origin } })
     expect(await call(peer.origin, later)).toMatchObject({ kind: 'lost' })
-    await vi.waitFor(() => expect(proxy.endings).toEqual(['ECONNRESET']))
+    await eventually(() => proxy.endings).toEqual(['ECONNRESET'])
   })
 
   it.each([407, 502])('is not sent when the proxy refuses the tunnel with %i', async (status) => {
@@ -272,7 +273,7 @@ describe.skipIf(selfSigned() === null)('TLS', () => {
     )
     const { call } = client({ proxy: { httpsProxy: silent.origin } })
     expect(await call('https://vendor.example/', soon)).toMatchObject({ kind: 'not_sent' })
-    await vi.waitFor(() => expect(silent.endings).toHaveLength(1))
+    await eventually(() => silent.endings).toHaveLength(1)
   })
 
   it('passes the proxy by for hosts that it is not for', async () => {

@@ -49,7 +49,7 @@ async function attempt(claim: Claim, reply: FeishuReply, broken: Partial<Attempt
     reads: undefined as never,
     tokens: undefined as never,
   })
-  const slot = { bucket: 'b', name: 'n', turn: 't', askedAt: performance.now() }
+  const slot = { bucket: 'b', name: 'n', turn: 't', askedAt: Number.POSITIVE_INFINITY }
   await attempts.send(claim, slot, 'token', 0)
   return settlements
 }

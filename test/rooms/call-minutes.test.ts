@@ -102,8 +102,11 @@ test('counts the call of a process that died in it, or stood still, once: when t
 test('adds what is settled together and one after the other to the same row, and keeps minutes apart', async () => {
   const { pool } = ground.database
   const hourAgo = { ...call, msAgo: 3_600_000 }
-  await countCalls(pool, [call, { ...call, delivered: false, limited: true }, hourAgo])
-  await countCalls(pool, [hourAgo, { ...call, tenantKey: 'tk_b' }])
+  // One transaction has one now(): no minute ends in between.
+  await ground.database.transaction(async (sql) => {
+    await countCalls(sql, [call, { ...call, delivered: false, limited: true }, hourAgo])
+    await countCalls(sql, [hourAgo, { ...call, tenantKey: 'tk_b' }])
+  })
   const { rows } = await pool.query<{ tenant_key: string; calls: number }>(
     'SELECT tenant_key, calls FROM call_minutes ORDER BY tenant_key, minute',
   )

@@ -240,8 +240,15 @@ describe('what is committed together', () => {
     await lock.query('BEGIN')
     await lock.query('LOCK TABLE seen_events IN ACCESS EXCLUSIVE MODE')
     const reasons = new Set<string>()
+    const batches: string[][] = []
+    const intake = {
+      query: (query: { values: string[][] }) => {
+        batches.push(query.values[2] ?? [])
+        return ground.database.intake.query(query as never)
+      },
+    } as unknown as Database['intake']
     const inbox = createInbox({
-      database: ground.database,
+      database: { intake },
       sealer: ground.sealer,
       onAccepted: () => undefined,
       onUnavailable: ({ reason }) => reasons.add(reason),
@@ -254,13 +261,16 @@ describe('what is committed together', () => {
     expect([...reasons]).toEqual(['full'])
     const answers = await Promise.all([...waiting, ...more])
     expect(new Set(answers)).toEqual(new Set(['unavailable']))
-    expect([...reasons].toSorted()).toEqual(['failed', 'full', 'late'])
+    await eventually(() => [...reasons].toSorted()).toEqual(['failed', 'full', 'late'])
+    const issued = new Set(batches.flat())
     await lock.query('ROLLBACK')
     lock.release()
     expect(await inbox.accept(received('after the crowd'))).toBe('accepted')
     await inbox.stop()
-    // At most the two batches that were under way when everybody had been answered.
-    expect(await count(ground.database, `events WHERE event_id LIKE 'crowd%'`)).toBeLessThanOrEqual(400)
+    // Two batches, and two more when those had failed; PostgreSQL may still have taken what it had been given.
+    expect(issued.size).toBeLessThanOrEqual(800)
+    const found = await ground.database.pool.query(`SELECT event_id FROM events WHERE event_id LIKE 'crowd%'`)
+    expect(found.rows.filter(({ event_id }) => !issued.has(event_id))).toEqual([])
   })
 
   test('is told of, with its cause, when it cannot be kept, and when nobody knows whether it was', async () => {

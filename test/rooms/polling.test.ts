@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { pollNow } from '../../src/flow/orders/nudge.js'
 import { type PollerOptions, startPoller } from '../../src/flow/orders/poll.js'
 import { createPollClaim } from '../../src/flow/orders/poll-claim.js'
@@ -41,7 +41,7 @@ function poll(answer: (ids: readonly string[]) => VendorOrder[]) {
 }
 
 function pollAt(vendor: VendorAdapter, inBatches: boolean, more: Partial<PollerOptions> = {}) {
-  return startPoller({
+  const poller = startPoller({
     database: ground.database,
     sealer: ground.sealer,
     vendor,
@@ -53,6 +53,8 @@ function pollAt(vendor: VendorAdapter, inBatches: boolean, more: Partial<PollerO
     onReady: () => undefined,
     ...more,
   })
+  onTestFinished(() => poller.stop())
+  return poller
 }
 
 test('an order that cannot be written down costs none of its batch its poll', async () => {
@@ -169,15 +171,15 @@ test('an order that ended at Feishu is not asked for any more', async () => {
 
 test('a vendor without the list it offers is asked for each order, however long all of them take together', async () => {
   await ground.database.pool.query('DELETE FROM poll_schedule')
-  const ids = await Promise.all(Array.from({ length: 6 }, placeToPoll))
+  const ids = await Promise.all(Array.from({ length: 40 }, placeToPoll))
   const { vendor } = await startVendor((request, response) => {
     poller.wake()
     if (request.path.includes('ids=')) return response.writeHead(404).end()
     const said = { order_id: request.path.split('/').at(-1), status: 'pending', stages: [] }
-    return setTimeout(() => response.end(JSON.stringify(said)), 100)
+    return setTimeout(() => response.end(JSON.stringify(said)), 20)
   })
   const poller = pollAt(vendor, true, { leaseMs: 400, concurrency: 8 })
-  await eventually(() => count(ground.database, written, [ids])).toBe(6)
+  await eventually(() => count(ground.database, written, [ids])).toBe(40)
   await poller.stop()
 })
 

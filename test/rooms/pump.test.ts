@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { sealBody } from '../../src/flow/outbox/bodies.js'
 import type { Settlement } from '../../src/flow/outbox/settlement.js'
 import { createPlaces } from '../../src/flow/to-feishu/places.js'
@@ -8,6 +8,7 @@ import { createDataKey } from '../../src/platform/crypto/data-key.js'
 import { createSealer } from '../../src/platform/crypto/sealer.js'
 import type { Slot } from '../../src/platform/limiter/limiter.js'
 import { createLogger } from '../../src/platform/logger.js'
+import { eventually } from '../support/eventually.js'
 
 const sealer = createSealer([{ id: 'k1', key: Buffer.alloc(32, 7) }])
 const bucket = { id: 1, appId: 'cli_a', tenantKey: 'tk_a', api: 'update_result', epoch: 'e' }
@@ -118,7 +119,7 @@ test('does not wait for the next slot when nothing is left to send', async () =>
 test('claims nothing for a window that is full', async () => {
   const { pump, seen } = pumpOn({ due: ids(80) })
   const ended = pump.run()
-  await vi.waitFor(() => expect(seen.settled).toHaveLength(50))
+  await eventually(() => seen.settled).toHaveLength(50)
   pump.stop()
   await ended
   expect(seen.claims).toEqual([50])
@@ -128,7 +129,7 @@ test('claims nothing for a window that is full', async () => {
 test('claims again when the next slot comes free', async () => {
   const { pump, seen } = pumpOn({ due: ids(60), slots: 50, retryInMs: 20 })
   const ended = pump.run()
-  await vi.waitFor(() => expect(seen.claims.length).toBeGreaterThan(1))
+  await eventually(() => seen.claims.length).toBeGreaterThan(1)
   pump.stop()
   await ended
   expect(seen.settled.filter(({ to }) => to === 'delivered')).toHaveLength(50)
@@ -168,7 +169,7 @@ test('has no more calls under way than there are places, and no slot waits for o
   const reply = () => new Promise<FeishuReply>((resolve) => held.push(() => resolve(accepted)))
   const { pump, seen } = pumpOn({ due: ids(5), places: 2, reply })
   const ended = pump.run()
-  await vi.waitFor(() => expect(held).toHaveLength(2))
+  await eventually(() => held).toHaveLength(2)
   expect(seen.taken).toEqual([2])
   while (seen.settled.length < 5) {
     for (const answer of held.splice(0)) answer()

@@ -510,20 +510,27 @@ describe('a task whose code throws', () => {
     vendor.script(verb, ...Array.from({ length: times }, () => bug), ...then)
   const crashesOf = async (subject: string) =>
     (
-      await ground.database.pool.query<{ crashes: number; last_error: string | null; wait: boolean }>(
-        `SELECT crashes, last_error, due_at > now() AS wait FROM vendor_tasks WHERE subject = $1`,
+      await ground.database.pool.query<{ crashes: number; last_error: string | null; put_off: boolean }>(
+        `SELECT crashes, last_error, due_at > ambiguous_at AS put_off FROM vendor_tasks WHERE subject = $1`,
         [subject],
       )
     ).rows[0]
 
   test('is put off, counted, and looked up before it is placed again', async () => {
     const id = await lanes.receive()
-    throwing('place', 2, ok({ orderId: 'V-1' }))
+    const first = work()
+    let stopped: Promise<void> | undefined
+    const bugAndStop = () => {
+      stopped = first.stop()
+      return bug()
+    }
+    vendor.script('place', bugAndStop, bug, ok({ orderId: 'V-1' }))
     vendor.script('find', ok(null))
-    const worker = work()
-    await eventually(() => crashesOf(`order:${id}`)).toEqual({ crashes: 1, last_error: expect.any(String), wait: true })
+    await eventually(() => stopped !== undefined).toBe(true)
+    await stopped
+    expect(await crashesOf(`order:${id}`)).toEqual({ crashes: 1, last_error: expect.any(String), put_off: true })
     expect(await taskOf(`order:${id}`)).toMatchObject({ claimed: false, ambiguous_at: expect.any(Date) })
-    await hastened(worker, () => orderOf(id)).toMatchObject({ state: 'ordered' })
+    await hastened(work(), () => orderOf(id)).toMatchObject({ state: 'ordered' })
     expect(vendor.verbs()).toEqual(['place', 'find', 'place', 'find', 'place'])
   })
 

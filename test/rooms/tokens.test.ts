@@ -1,41 +1,25 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type pg from 'pg'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { createTokens, type TokenApp } from '../../src/flow/to-feishu/tokens.js'
 import { createTokenStore } from '../../src/flow/to-feishu/tokens-store.js'
 import { createSealer } from '../../src/platform/crypto/sealer.js'
-import { openPool } from '../../src/platform/database/pool.js'
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/embedded/postgres.js'
 import { startSandboxFeishu } from '../../src/sandbox/feishu/server.js'
+import { eventually } from '../support/eventually.js'
+import { type Ground, layGround } from '../support/room.js'
 import { json, type Seen, startPeer } from './feishu-peer.js'
 
 const minute = 60_000
 const secret = 'CANARY-secret-9c1'
 const sealer = createSealer([{ id: 'k1', key: randomBytes(32) }])
-let postgres: EmbeddedPostgres
-let folder: string
-let pool: pg.Pool
+let ground: Ground
+let pool: Ground['database']['pool']
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'bgc-tokens-'))
-  postgres = await startEmbeddedPostgres({ dataDir: folder })
-  pool = openPool({ connectionString: postgres.url })
-  await pool.query(`
-    CREATE TABLE IF NOT EXISTS feishu_tokens (
-      app_id text NOT NULL, tenant_key text NOT NULL, token bytea, expires_at timestamptz, refreshing_until timestamptz,
-      PRIMARY KEY (app_id, tenant_key));
-    CREATE TABLE IF NOT EXISTS app_tickets (
-      app_id text PRIMARY KEY, ticket bytea, ts text NOT NULL DEFAULT '0', received_at timestamptz, resend_asked_at timestamptz)`)
-}, 60_000)
-
-afterAll(async () => {
-  await pool?.end()
-  await postgres?.stop()
-  await rm(folder, { recursive: true, force: true })
+  ground = await layGround()
+  pool = ground.database.pool
 })
+
+afterAll(() => ground.stop())
 
 type Reply = { status?: number; body: Record<string, unknown>; headers?: Record<string, string> }
 
@@ -172,7 +156,7 @@ test('refreshes when less than 25 minutes remain, and uses the old token until t
   time.pass(2 * minute)
   const crowd = await Promise.all(Array.from({ length: 10 }, () => one.get()))
   expect(crowd.every((answer) => answer.kind === 'token' && answer.token === 't-1')).toBe(true)
-  await vi.waitFor(async () => expect(await one.get()).toMatchObject({ token: 't-2' }))
+  await eventually(() => one.get()).toMatchObject({ token: 't-2' })
   expect(auth.seen).toHaveLength(2)
 })
 
@@ -183,8 +167,8 @@ test('uses the old token while no new one is given, and asks ever less often', a
   await one.get()
   time.pass(100 * minute)
   for (let calls = 0; calls < 5; calls++) expect(await one.get()).toMatchObject({ token: 't-1' })
-  await vi.waitFor(() => expect(auth.seen).toHaveLength(2))
-  await vi.waitFor(() => expect(leased(one.appId)).resolves.toBe(false))
+  await eventually(() => auth.seen).toHaveLength(2)
+  await eventually(() => leased(one.appId)).toBe(false)
   expect(await one.get()).toMatchObject({ token: 't-1' })
   expect(auth.seen).toHaveLength(2)
   time.pass(21 * minute)
@@ -353,7 +337,7 @@ test('reports an error of the store while the old token is still good', async ()
   time.pass(100 * minute)
   const query = vi.spyOn(pool, 'query').mockImplementation(() => Promise.reject(new Error('database away')))
   expect(await one.get()).toMatchObject({ token: 't-1' })
-  await vi.waitFor(() => expect(onError).toHaveBeenCalledTimes(1))
+  await eventually(() => onError.mock.calls).toHaveLength(1)
   query.mockRestore()
 })
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { VendorAdapter } from '../../src/flow/vendor/adapter.js'
 import { readRetryAfter } from '../../src/flow/vendor/http-errors.js'
-import { freePort } from '../support/free-port.js'
+import { eventually } from '../support/eventually.js'
+import { holdTimeouts } from '../support/held-timeouts.js'
 import { adapterFor, answering, CANARY, call, order, readChanges, startVendor, verbs } from './vendor-peer.js'
 
 const reads = verbs.filter(([, method]) => method === 'GET')
@@ -53,12 +54,16 @@ describe.each(verbs)('%s', (name, method, ask) => {
   })
 
   it('may have had an effect when its time is over, if it writes', async () => {
-    const { vendor } = await startVendor(() => undefined, { timeoutMs: 400 })
-    expect(await ask(vendor)).toMatchObject({ kind: 'retry', ambiguous: method === 'POST' })
+    const pass = holdTimeouts()
+    const { vendor, peer } = await startVendor(() => undefined, { timeoutMs: 400 })
+    const answer = ask(vendor)
+    await eventually(() => peer.seen.length).toBe(1)
+    pass(400)
+    expect(await answer).toMatchObject({ kind: 'retry', ambiguous: method === 'POST' })
   })
 
   it('had no effect when nobody was there', async () => {
-    const vendor = adapterFor({ baseUrl: `http://127.0.0.1:${await freePort()}/${CANARY}` })
+    const vendor = adapterFor({ baseUrl: `http://127.0.0.1:1/${CANARY}` })
     const answer = await ask(vendor)
     expect(answer).toMatchObject({ kind: 'retry', ambiguous: false })
     expect(JSON.stringify(answer)).not.toContain(CANARY)

@@ -1,12 +1,13 @@
 import { expect, it, onTestFinished } from 'vitest'
 import type { VendorOptions } from '../../src/sandbox/vendor/options.js'
 import { startSandboxVendor } from '../../src/sandbox/vendor/server.js'
+import { eventually } from '../support/eventually.js'
 import { account, adapterFor, answered, call, order, readAgreements, readChanges, readMany } from './vendor-peer.js'
 
-async function start(options: Partial<VendorOptions> = {}, timeoutMs = 20_000) {
+async function start(options: Partial<VendorOptions> = {}) {
   const sandbox = await startSandboxVendor({ apiKey: 'the-key-of-the-vendor', ...options })
   onTestFinished(() => sandbox.stop())
-  return { sandbox, vendor: adapterFor({ baseUrl: sandbox.url, timeoutMs }) }
+  return { sandbox, vendor: adapterFor({ baseUrl: sandbox.url }) }
 }
 
 const place = (check: string) => ({ ...order, backgroundCheckId: check })
@@ -45,9 +46,13 @@ it('follows an order from its placing to its result', async () => {
 })
 
 it('finds the order of a call whose answer was lost', async () => {
-  const { sandbox, vendor } = await start({}, 500)
+  const { sandbox, vendor } = await start()
   sandbox.addFault({ match: { operation: 'orders.create' }, action: { kind: 'hang', apply: true }, times: 1 })
-  expect(await vendor.placeOrder(order, call)).toMatchObject({ kind: 'retry', ambiguous: true })
+  const ending = new AbortController()
+  const placing = vendor.placeOrder(order, { signal: ending.signal })
+  await eventually(() => sandbox.orderCount(order.backgroundCheckId)).toBe(1)
+  ending.abort()
+  expect(await placing).toMatchObject({ kind: 'retry', ambiguous: true })
   expect(answered(await vendor.findOrder(order.backgroundCheckId, call))).not.toBeNull()
 })
 

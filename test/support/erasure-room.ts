@@ -70,7 +70,8 @@ export function erasureOn(ground: Ground) {
     async take(eventId: string, type: string, event: object, tenantKey = origin.tenantKey): Promise<void> {
       const inbox = createInbox({ database, sealer, onAccepted: () => undefined })
       const header = { appId: origin.appId, eventId, type, tenantKey, createTime: '1767315600000' }
-      await inbox.accept({ ...header, payload: Buffer.from(JSON.stringify({ event })) })
+      const answer = await inbox.accept({ ...header, payload: Buffer.from(JSON.stringify({ event })) })
+      if (answer === 'unavailable') throw new Error('expected the event to be kept')
       const worker = startInboxWorker({ database, sealer, log, onEffect: () => undefined })
       await eventually(() => count(database, `events WHERE state = 'new'`)).toBe(0)
       await worker.stop()

@@ -30,6 +30,13 @@ export interface DeliveryRow {
 /** The verbs that work on lanes, on one database. */
 export function lanesOn(ground: Ground, database: Database = ground.database) {
   const { sealer } = ground
+  /** One at a time: a statement that locked several would lock them in an order of its own, and settlements do in theirs. */
+  const makeDue = async (where: string) => {
+    const { rows } = await database.pool.query<{ id: string }>(`SELECT id FROM deliveries WHERE ${where}`)
+    for (const { id } of rows) {
+      await database.pool.query(`UPDATE deliveries SET due_at = now() WHERE id = $1 AND ${where}`, [id])
+    }
+  }
   return {
     async receive(id = freshId()): Promise<string> {
       const order = orderToPlace(id, { accountId: '1', tenantKey: origin.tenantKey, packageId: 'p' })
@@ -58,13 +65,9 @@ export function lanesOn(ground: Ground, database: Database = ground.database) {
     settle: (claims: readonly Claim[], settled: Settled, callMsAgo?: number | null) =>
       settleClaims({ database, sealer, keepers: [] }, claims, settled, callMsAgo),
     /** The processes that hold claims die, and the claims run out. */
-    async crash(): Promise<void> {
-      await database.pool.query(`UPDATE deliveries SET due_at = now() WHERE state = 'sending'`)
-    },
+    crash: () => makeDue(`state = 'sending'`),
     /** Whatever waits for its next attempt is due. */
-    async ripen(): Promise<void> {
-      await database.pool.query(`UPDATE deliveries SET due_at = now() WHERE state = 'pending' AND due_at > now()`)
-    },
+    ripen: () => makeDue(`state = 'pending' AND due_at > now()`),
     async rows(id: string): Promise<DeliveryRow[]> {
       const { rows } = await database.pool.query<DeliveryRow>('SELECT * FROM deliveries WHERE lane = $1 ORDER BY seq', [
         `order:${id}`,

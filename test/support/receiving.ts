@@ -1,4 +1,4 @@
-import { type AnswerReason, createReceiver } from '../../src/flow/from-feishu/receiver.js'
+import { type AnswerReason, createReceiver, type ReceiverLimits } from '../../src/flow/from-feishu/receiver.js'
 import { createInbox } from '../../src/flow/inbox/accept.js'
 import type { Inbox } from '../../src/flow/map.js'
 import { createDoor, type Limits, listen } from '../../src/operate/server.js'
@@ -13,21 +13,31 @@ export interface Receiving extends Started {
   push(push: Push, path?: string): Promise<{ status: number; body: unknown }>
 }
 
+interface ReceivingLimits {
+  webhook?: Partial<ReceiverLimits>
+  server?: Partial<Limits>
+}
+
 export const maxEventAgeMs = 9 * 3_600_000
 export const defaultPath = '/webhooks/feishu/events'
 
-/** The webhook as the service opens it, over real HTTP. */
+/** What is right is answered with 200 also by a machine that stands still for longer than Feishu waits. */
+const patient = { answerWithinMs: 30_000 }
+
+/** The webhook as the service opens it, over real HTTP; how soon it gives up is the test's to say. */
 export async function startReceiving(
   ground: Ground,
   override?: Inbox,
-  limits: Partial<Limits> = {},
+  { webhook: receiverLimits = {}, server: serverLimits = {} }: ReceivingLimits = {},
 ): Promise<Receiving> {
   const reasons: AnswerReason[] = []
-  const real = createInbox({ database: ground.database, sealer: ground.sealer, onAccepted: () => undefined })
+  const { database, sealer } = ground
+  const real = createInbox({ ...patient, database: { intake: database.pool }, sealer, onAccepted: () => undefined })
   const webhook = createReceiver({
     apps: [firstApp, secondApp],
     inbox: override ?? real,
     maxEventAgeMs,
+    limits: { ...patient, ...receiverLimits },
     onAnswer: (_status, reason) => reasons.push(reason),
   })
   const app = (_request: unknown, response: { writeHead(status: number): { end(): unknown } }) =>
@@ -37,7 +47,7 @@ export async function startReceiving(
     '127.0.0.1',
     0,
     new AbortController().signal,
-    limits,
+    serverLimits,
   )
   return {
     port: server.port,

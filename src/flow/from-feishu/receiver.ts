@@ -16,6 +16,7 @@ export interface ReceiverOptions {
   apps: readonly ReceivingApp[]
   inbox: Inbox
   maxEventAgeMs: number
+  limits?: Partial<ReceiverLimits>
   now?: () => number
   onAnswer?: (status: number, reason: AnswerReason, elapsedMs: number) => void
 }
@@ -34,19 +35,25 @@ export type AnswerReason =
   | 'late'
 
 type Answer = { status: number; reason: AnswerReason; body?: object; headers?: Record<string, string> }
+type Means = ReceiverOptions & { limits: ReceiverLimits; budget: Budget }
 
+export interface ReceiverLimits {
+  /** From the first byte: the whole body, and the answer. What a slow body took, the inbox does not get. */
+  bodyWithinMs: number
+  answerWithinMs: number
+  /** For so long is read what nobody wants. */
+  drainWithinMs: number
+}
+
+export const usualLimits: ReceiverLimits = { bodyWithinMs: 2000, answerWithinMs: 2300, drainWithinMs: 1000 }
 const largestBody = 1024 * 1024
 /** Of all bodies that are under way. */
 const bodiesTogether = 64 * largestBody
-/** From the first byte: the whole body, and the answer. What a slow body took, the inbox does not get. */
-const bodyWithinMs = 2000
-const answerWithinMs = 2300
-/** For so long is read what nobody wants. */
-const drainWithinMs = 1000
 const path = /^\/webhooks\/feishu\/(?:([^/?]+)\/)?events(?:\?.*)?$/
 
 export function createReceiver(options: ReceiverOptions) {
-  const budget = createBudget(bodiesTogether)
+  const limits = { ...usualLimits, ...options.limits }
+  const means = { ...options, limits, budget: createBudget(bodiesTogether) }
   const apps = new Map(options.apps.map((app) => [app.appId, app]))
   const appOf = (url: string) => {
     const match = path.exec(url)
@@ -54,9 +61,9 @@ export function createReceiver(options: ReceiverOptions) {
   }
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const started = performance.now()
-    const answer = await answerTo(request, appOf(request.url ?? ''), options, budget, started + answerWithinMs)
+    const answer = await answerTo(request, appOf(request.url ?? ''), means, started)
     if (answer === 'gone') return
-    send(request, response, answer)
+    send(request, response, answer, limits)
     options.onAnswer?.(answer.status, answer.reason, performance.now() - started)
   }
 }
@@ -64,13 +71,12 @@ export function createReceiver(options: ReceiverOptions) {
 async function answerTo(
   request: IncomingMessage,
   app: ReceivingApp | undefined,
-  options: ReceiverOptions,
-  budget: Budget,
-  deadline: number,
+  means: Means,
+  started: number,
 ): Promise<Answer | 'gone'> {
   if (app === undefined) return { status: 404, reason: 'path' }
   if (request.method !== 'POST') return { status: 405, reason: 'method', headers: { Allow: 'POST' } }
-  const body = await readBody(request, largestBody, bodyWithinMs, budget)
+  const body = await readBody(request, largestBody, means.limits.bodyWithinMs, means.budget)
   if (body.kind === 'gone') return 'gone'
   if (body.kind === 'too_large') return { status: 413, reason: 'size' }
   const encoding = request.headers['content-encoding']
@@ -80,22 +86,21 @@ async function answerTo(
   const verdict = judge(body.bytes, request.headers, app)
   if (verdict.kind === 'refused') return { status: verdict.status, reason: verdict.reason }
   if (verdict.kind === 'challenge') return { status: 200, reason: 'challenge', body: { challenge: verdict.challenge } }
-  return keepTraced(verdict.event, verdict.signedAt, options, deadline)
+  return keepTraced(verdict.event, verdict.signedAt, means, started)
 }
 
 /** The root of a trace. Only what is Feishu's gets one, and no traceparent that came with it is believed. */
 async function keepTraced(
   event: ReceivedEvent,
   signedAt: number | null,
-  options: ReceiverOptions,
-  deadline: number,
+  means: Means,
+  started: number,
 ): Promise<Answer> {
   const { appId, tenantKey, eventId, type } = event
   const ids = { 'bgc.app_id': appId, 'bgc.tenant_key': tenantKey, 'bgc.event_id': eventId, 'bgc.event_type': type }
-  const since = deadline - answerWithinMs
-  const span = beginSpan('receive event', { kind: 'server', parent: null, since, attributes: ids })
+  const span = beginSpan('receive event', { kind: 'server', parent: null, since: started, attributes: ids })
   try {
-    const answer = await keep({ ...event, traceParent: traceParentOf(span) }, signedAt, options, deadline)
+    const answer = await keep({ ...event, traceParent: traceParentOf(span) }, signedAt, means, started)
     span.setAttributes({ 'http.response.status_code': answer.status, 'bgc.outcome': answer.reason })
     return answer
   } finally {
@@ -106,16 +111,17 @@ async function keepTraced(
 async function keep(
   event: ReceivedEvent,
   signedAt: number | null,
-  options: ReceiverOptions,
-  deadline: number,
+  { inbox, limits, maxEventAgeMs, now = Date.now }: Means,
+  started: number,
 ): Promise<Answer> {
+  const deadline = started + limits.answerWithinMs
   // What is no time would be a way around the age: see readTimestamp.
-  if (signedAt === null || (options.now ?? Date.now)() - signedAt > options.maxEventAgeMs) {
-    const known = await by(deadline, options.inbox.isKnown(event.appId, event.eventId))
+  if (signedAt === null || now() - signedAt > maxEventAgeMs) {
+    const known = await by(deadline, inbox.isKnown(event.appId, event.eventId))
     if (known === 'unavailable') return unavailable
     return known ? { status: 200, reason: 'duplicate', body: {} } : { status: 401, reason: 'too_old' }
   }
-  const acceptance = await by(deadline, options.inbox.accept(event))
+  const acceptance = await by(deadline, inbox.accept(event))
   return acceptance === 'unavailable' ? unavailable : { status: 200, reason: acceptance, body: {} }
 }
 
@@ -136,7 +142,12 @@ function by<T>(deadline: number, work: Promise<T>): Promise<T | 'unavailable'> {
 
 const unavailable: Answer = { status: 503, reason: 'unavailable', headers: { 'Retry-After': '5' } }
 
-function send(request: IncomingMessage, response: ServerResponse, { status, body, headers }: Answer): void {
+function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, body, headers }: Answer,
+  { drainWithinMs }: ReceiverLimits,
+): void {
   const text = JSON.stringify(body ?? { error: statusTexts[status] ?? 'refused' })
   const close = request.complete ? {} : { Connection: 'close' }
   response.writeHead(status, {

@@ -21,7 +21,11 @@ export interface AcceptOptions {
   onBatch?: (size: number, elapsedMs: number) => void
   /** Why an answer is `unavailable`, at each one. */
   onUnavailable?: (why: Unavailable) => void
+  /** Nobody waits longer than this in the queue and in PostgreSQL together, in ms: 2200 if not given. */
+  answerWithinMs?: number
 }
+
+type Committing = AcceptOptions & { answerWithinMs: number }
 
 interface Waiting {
   key: string
@@ -34,12 +38,12 @@ interface Waiting {
 const largestBatch = 200
 const batchesAtOnce = 2
 const mostWaiting = 2000
-/** Nobody waits longer than this in the queue and in PostgreSQL together, in ms. */
-const answerWithinMs = 2200
+const usualAnswerMs = 2200
 /** Who is told of new events looks for all there are: in a burst there are hundreds of commits in a second. */
 const tellEveryMs = 20
 
-export function createInbox(options: AcceptOptions): Inbox & Started {
+export function createInbox(given: AcceptOptions): Inbox & Started {
+  const options = { answerWithinMs: usualAnswerMs, ...given }
   const queue: Waiting[] = []
   const running = new Set<Promise<void>>()
   const news = atMostEvery(tellEveryMs, options.onAccepted)
@@ -77,7 +81,7 @@ export function createInbox(options: AcceptOptions): Inbox & Started {
           waiting.late = true
           options.onUnavailable?.({ reason: 'late' })
           resolve('unavailable')
-        }, answerWithinMs)
+        }, options.answerWithinMs)
         queue.push(waiting)
         // The event loop hands over what arrived together before the first batch leaves.
         if (queue.length === 1) setImmediate(pump)
@@ -92,7 +96,7 @@ export function createInbox(options: AcceptOptions): Inbox & Started {
 }
 
 /** Sorted, since overlapping batches that lock keys in different orders deadlock. */
-async function commit(batch: Waiting[], options: AcceptOptions, tell: () => void): Promise<void> {
+async function commit(batch: Waiting[], options: Committing, tell: () => void): Promise<void> {
   if (batch.length === 0) return
   const started = performance.now()
   const sorted = batch.toSorted((one, other) => (one.key < other.key ? -1 : Number(one.key > other.key)))
@@ -108,7 +112,7 @@ async function commit(batch: Waiting[], options: AcceptOptions, tell: () => void
 }
 
 /** What became of each key; `duplicate` where none is named. */
-async function insertAll(rows: Waiting[], options: AcceptOptions): Promise<Map<string, Acceptance>> {
+async function insertAll(rows: Waiting[], options: Committing): Promise<Map<string, Acceptance>> {
   try {
     return await insert(rows, options)
   } catch (failure) {
@@ -128,9 +132,9 @@ function isOfRows(failure: unknown): boolean {
 }
 
 /** One row that PostgreSQL does not take must not cost its neighbours their answer. */
-async function insertOneByOne(rows: Waiting[], options: AcceptOptions): Promise<Map<string, Acceptance>> {
+async function insertOneByOne(rows: Waiting[], options: Committing): Promise<Map<string, Acceptance>> {
   const each = new Map<string, Acceptance>()
-  const until = performance.now() + answerWithinMs
+  const until = performance.now() + options.answerWithinMs
   for (const row of rows) {
     const late = performance.now() > until
     if (late) options.onUnavailable?.({ reason: 'late' })

@@ -17,6 +17,8 @@ export const usualLimit: FailureLimit = { most: 10, withinMs: 60_000, addresses:
 export function createKeyFailures(limit: FailureLimit, now = () => performance.now()): KeyFailures {
   // In the order of their last failure.
   const times = new Map<string, readonly number[]>()
+  // One iterator for all time: a new one would walk over the gaps that all deleted before it left behind.
+  const oldestFirst = times.keys()
   const recent = (address: string) => (times.get(address) ?? []).filter((at) => now() - at < limit.withinMs)
   return {
     waitOf: (address) => {
@@ -28,10 +30,7 @@ export function createKeyFailures(limit: FailureLimit, now = () => performance.n
       const failed = [...recent(address), now()].slice(-limit.most)
       times.delete(address)
       times.set(address, failed)
-      for (const oldest of times.keys()) {
-        if (times.size <= limit.addresses) break
-        times.delete(oldest)
-      }
+      while (times.size > limit.addresses) times.delete(oldestFirst.next().value ?? address)
     },
   }
 }

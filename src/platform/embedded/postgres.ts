@@ -26,6 +26,8 @@ export type EmbeddedLog = (event: string, fields: Record<string, unknown>) => vo
 
 export type EmbeddedOptions = { dataDir: string; log?: EmbeddedLog }
 
+/** PostgreSQL copies a folder for it and waits for the disk, which is slow right after all the files of a new cluster. */
+const MAKE_DATABASE_MS = 60_000
 const FIRST_PAUSES_MS = [100, 300, 900, 2_700]
 
 export async function startEmbeddedPostgres({ dataDir, log = () => {} }: EmbeddedOptions): Promise<EmbeddedPostgres> {
@@ -97,7 +99,7 @@ export async function freePort(): Promise<number> {
 }
 
 async function makeDatabase(cluster: Cluster, port: number): Promise<void> {
-  const session = await connect(cluster, port, 'postgres')
+  const session = await connect(cluster, port, 'postgres', MAKE_DATABASE_MS)
   if (session.kind !== 'connected') throw new Error(`The embedded PostgreSQL on port ${port} stopped answering.`)
   try {
     const found = await session.query(`SELECT 1 FROM pg_database WHERE datname = '${NAME}'`)
