@@ -1,5 +1,5 @@
 import type { KeyMark } from '../../platform/crypto/key-marks.js'
-import { readApplicationName, schemaMark } from '../../platform/database/application-name.js'
+import { readApplicationName } from '../../platform/database/application-name.js'
 import type { Sql } from '../../platform/database/database.js'
 
 /** A running service or command, by its connections: what it seals with, and what it opens. */
@@ -16,7 +16,7 @@ export async function runningProcesses(sql: Sql): Promise<Running[]> {
      FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'bgc-bridge %' ORDER BY 1, 2`,
   )
   return found.rows.flatMap(({ address, name, schema }) => {
-    const read = readApplicationName(name)
-    return read?.schema === schemaMark(schema) ? [{ address: address ?? '', marks: read.marks }] : []
+    const marks = readApplicationName(name, schema)
+    return marks === null ? [] : [{ address: address ?? '', marks }]
   })
 }
