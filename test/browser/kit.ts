@@ -57,6 +57,7 @@ export async function signIn(page: Page, { url }: Api, secret: string = secrets.
   await page.fill('#secret', secret)
   await page.click('form[action="/console/sign-in"] button')
   await expect.poll(() => page.locator('header.top').count()).toBe(1)
+  await page.waitForLoadState()
 }
 
 /** Looks at a page as people with and without eyes do. */

@@ -39,16 +39,22 @@ describe.skipIf(browserPath === undefined)('the pages of the console', () => {
     '/nothing-here',
   ]
 
-  it.each(looks)('read: nothing runs over, and axe finds nothing serious: $name', async ({ name, options }) => {
-    const page = await ground.open(options)
-    await page.goto(`${ground.api.url}/console`)
-    await isSound(page, `${name}-sign-in`)
-    await signIn(page, ground.api)
-    for (const path of everyPage()) {
-      await page.goto(`${ground.api.url}/console${path}`)
-      await page.evaluate('for (const each of document.querySelectorAll("details")) each.open = true')
-      await isSound(page, `${name}${path.replaceAll(/[/?=]/g, '-')}`)
-    }
-    await page.context().close()
-  })
+  it.each(looks)(
+    'read: nothing runs over, and axe finds nothing serious: $name',
+    {
+      timeout: 240_000,
+    },
+    async ({ name, options }) => {
+      const page = await ground.open(options)
+      await page.goto(`${ground.api.url}/console`)
+      await isSound(page, `${name}-sign-in`)
+      await signIn(page, ground.api)
+      for (const path of everyPage()) {
+        await page.goto(`${ground.api.url}/console${path}`)
+        await page.evaluate('for (const each of document.querySelectorAll("details")) each.open = true')
+        await isSound(page, `${name}${path.replaceAll(/[/?=]/g, '-')}`)
+      }
+      await page.context().close()
+    },
+  )
 })

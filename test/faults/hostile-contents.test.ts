@@ -67,7 +67,7 @@ it('what a customer typed is acknowledged whatever it is, and the orders behind 
   const fields = '[{"key":"__proto__","value":"a"},{"key":"constructor","value":"b"}]'
   const text = event(created, checkBody(proto, { custom_field_list: '?' })).replace('"?"', fields)
   expect(await push(running, text)).toBe(200)
-  await until('the order at the vendor', () => running.vendor.orderCount(proto) === 1)
+  await until('the order at the vendor', () => running.vendor.orderCount(proto) === 1, { timeoutMs: 60_000 })
   await eventually(() => statesOf(running)).toEqual(states)
   const [call] = running.vendor.calls({ backgroundCheckId: proto, operation: 'orders.create' })
   expect(JSON.stringify(call?.body)).toContain('"custom_fields":{"__proto__":"a","constructor":"b"}')

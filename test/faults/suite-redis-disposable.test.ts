@@ -50,6 +50,7 @@ async function begin(overrides: Overrides = {}): Promise<Scene> {
     DATABASE_URL: freshSchema(inject('databaseUrl')),
     FEISHU_APPS_FILE: '/apps.json',
     PORT: '0',
+    FEISHU_TIMEOUT_MS: '10000',
   }
   for (const roles of ['receiver', 'poller,sync', 'poller,sync']) {
     const config = readConfig({ ...env, BGC_ROLES: roles }, () => JSON.stringify(apps.map(appEntry)))

@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, it, onTestFinished, vi } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { hasEmbeddedData, openEmbeddedPostgres } from '../../src/platform/embedded/attach.js'
 import { takeLock } from '../../src/platform/embedded/lock.js'
 import { startEmbeddedPostgres } from '../../src/platform/embedded/postgres.js'
 import { postmasterPid, preparedFolder, query, startService, temporaryFolder, until } from './embedded-kit.js'
 
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 const kept = async (url: string) => (await query(url, 'SELECT n FROM kept'))[0]
 
 it('is the running server of the folder, which goes on', async () => {

@@ -65,10 +65,11 @@ describe('the lock of a data folder', () => {
 
   it('of another container is respected while it beats, and taken over when it does not', async () => {
     const beating = await temporaryFolder()
-    const lock = await takeLock(beating, CLOCK)
+    const patient = { ...CLOCK, deadAfterMs: 60_000 }
+    const lock = await takeLock(beating, patient)
     const holder = JSON.parse(await readFile(join(beating, 'lock'), 'utf8'))
     await writeFile(join(beating, 'lock'), JSON.stringify({ ...holder, space: 'elsewhere 1' }))
-    await expect(takeLock(beating, CLOCK)).rejects.toThrow(/on elsewhere/)
+    await expect(takeLock(beating, patient)).rejects.toThrow(/on elsewhere/)
     await lock.release()
     await takeLock(await lockOf({ space: 'elsewhere 1' }), CLOCK)
   })

@@ -14,7 +14,7 @@ import {
   untilGone,
 } from './embedded-kit.js'
 
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
+vi.setConfig({ testTimeout: 180_000 })
 const asRoot = process.getuid?.() === 0
 const KEPT = 'SELECT n FROM kept'
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { findBinaries } from '../../src/platform/embedded/binaries.js'
 import { openCluster } from '../../src/platform/embedded/cluster.js'
 import { freePort, startEmbeddedPostgres } from '../../src/platform/embedded/postgres.js'
@@ -9,7 +9,6 @@ import { launch, shutDown } from '../../src/platform/embedded/postmaster.js'
 import { sharedBuffersMb } from '../../src/platform/embedded/settings.js'
 import { postmasterPid, preparedFolder, query, temporaryFolder, until, untilGone } from './embedded-kit.js'
 
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 const asRoot = process.getuid?.() === 0
 
 async function start(dataDir: string) {

@@ -24,7 +24,7 @@ test('a connection to PostgreSQL that swallows everything is given up, and the n
   const url = new URL(inject('databaseUrl'))
   const link = await linkTo(Number(url.port))
   url.port = String(link.port)
-  const database = openDatabase({ url: url.href, log, connections: 1, answerWithinMs: 200 })
+  const database = openDatabase({ url: url.href, log, connections: 1, answerWithinMs: 2000 })
   cleanups.push(() => database.stop())
   await database.pool.query('SELECT 1')
   link.set('silent')

@@ -3,6 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { createHttpClient, type HttpClientSettings, type HttpRequest } from '../../src/platform/http-call.js'
 import { eventually } from '../support/eventually.js'
 import { freePort } from '../support/free-port.js'
+import { holdTimeouts } from '../support/held-timeouts.js'
 import { listen, selfSigned, startPeer, startProxy } from './http-peers.js'
 
 const CANARY = 'canary-4711'
@@ -15,7 +16,6 @@ function client(settings: HttpClientSettings = {}) {
   return { call, stop: () => made.stop() }
 }
 
-/** Time enough to connect here, also on a busy machine. */
 const later = { timeoutMs: 500 }
 const soon = { timeoutMs: 60 }
 
@@ -77,7 +77,7 @@ describe('certainly not sent', () => {
   })
 
   it('is a name that nobody has', async () => {
-    expect(await client().call('http://nobody.invalid/')).toMatchObject({
+    expect(await client().call('http://nobody.invalid/', { timeoutMs: 50_000 })).toMatchObject({
       kind: 'not_sent',
       message: expect.stringMatching(/^http:\/\/nobody\.invalid: no connection \((ENOTFOUND|EAI_AGAIN)\)$/),
     })
@@ -98,17 +98,22 @@ describe('certainly not sent', () => {
 
 describe('lost', () => {
   it('is a call without an answer in time, and its connection is reset', async () => {
+    const pass = holdTimeouts()
     const peer = await startPeer(() => undefined)
-    expect(await client().call(peer.origin, { ...later, method: 'POST', body: CANARY })).toEqual({
-      kind: 'lost',
-      message: `${peer.origin}: no complete answer within 500 ms`,
-    })
+    const answer = client().call(peer.origin, { ...later, method: 'POST', body: CANARY })
+    await eventually(() => peer.seen).toHaveLength(1)
+    pass(500)
+    expect(await answer).toEqual({ kind: 'lost', message: `${peer.origin}: no complete answer within 500 ms` })
     await eventually(() => peer.endings).toEqual(['ECONNRESET'])
   })
 
   it('is an answer that does not end in time', async () => {
+    const pass = holdTimeouts()
     const peer = await startPeer((_, response) => response.writeHead(200).write('half'))
-    expect(await client().call(peer.origin, later)).toMatchObject({ kind: 'lost' })
+    const answer = client().call(peer.origin, later)
+    await eventually(() => peer.seen).toHaveLength(1)
+    pass(500)
+    expect(await answer).toMatchObject({ kind: 'lost' })
     await eventually(() => peer.endings).toEqual(['ECONNRESET'])
   })
 
@@ -234,8 +239,12 @@ describe.skipIf(selfSigned() === null)('TLS', () => {
   })
 
   it('is reset below when time is over', async () => {
+    const pass = holdTimeouts()
     const peer = await startPeer(() => undefined, tls)
-    expect(await client({ ca: tls.cert }).call(peer.origin, later)).toMatchObject({ kind: 'lost' })
+    const answer = client({ ca: tls.cert }).call(peer.origin, later)
+    await eventually(() => peer.seen).toHaveLength(1)
+    pass(500)
+    expect(await answer).toMatchObject({ kind: 'lost' })
     await eventually(() => peer.endings).toEqual(['ECONNRESET'])
   })
 
@@ -250,10 +259,14 @@ describe.skipIf(selfSigned() === null)('TLS', () => {
   })
 
   it('is reset through the tunnel', async () => {
+    const pass = holdTimeouts()
     const peer = await startPeer(() => undefined, tls)
     const proxy = await startProxy()
     const { call } = client({ ca: tls.cert, proxy: { httpsProxy: proxy.origin } })
-    expect(await call(peer.origin, later)).toMatchObject({ kind: 'lost' })
+    const answer = call(peer.origin, later)
+    await eventually(() => peer.seen).toHaveLength(1)
+    pass(500)
+    expect(await answer).toMatchObject({ kind: 'lost' })
     await eventually(() => proxy.endings).toEqual(['ECONNRESET'])
   })
 

@@ -1,14 +1,12 @@
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { diffMigrations } from '../../src/platform/database/diff.js'
 import { listMigrations, MIGRATIONS, migrate, pendingMigrations } from '../../src/platform/database/migrate.js'
 import { openPool } from '../../src/platform/database/pool.js'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/platform/embedded/postgres.js'
 import { query } from './embedded-kit.js'
-
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 
 const INIT = 'CREATE TABLE things (id INT PRIMARY KEY, state TEXT NOT NULL);'
 const SECOND = `ALTER TABLE things ADD COLUMN n INT;

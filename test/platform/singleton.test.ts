@@ -9,8 +9,6 @@ import { createLogger } from '../../src/platform/logger.js'
 import { holdSingleton, type SingletonOptions } from '../../src/platform/singleton.js'
 import { until } from './embedded-kit.js'
 
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
-
 const NOBODY = 4_194_303
 const silent = createLogger('silent')
 let root: string
@@ -67,14 +65,16 @@ it('is held by one, which beats, and is free after its stop', async () => {
 
 it('refuses another process while the first lives, and says which and what to do', async () => {
   const name = newName()
-  await hold({ name, pid: 17 })
-  await expect(hold({ name, host: 'there', pid: 17 })).rejects.toThrow(/process 17 on here, since 20.*REDIS_URL/)
+  await hold({ name, pid: 17, staleMs: 60_000 })
+  await expect(hold({ name, host: 'there', pid: 17, staleMs: 60_000 })).rejects.toThrow(
+    /process 17 on here, since 20.*REDIS_URL/,
+  )
 })
 
 it('refuses a second holder within the same process', async () => {
   const name = newName()
-  await hold({ name })
-  await expect(hold({ name })).rejects.toThrow(`process ${process.pid} on here`)
+  await hold({ name, staleMs: 60_000 })
+  await expect(hold({ name, staleMs: 60_000 })).rejects.toThrow(`process ${process.pid} on here`)
 })
 
 it.each([
@@ -89,8 +89,8 @@ it.each([
 
 it('is taken over from a dead host when the row is stale, not earlier', async () => {
   const name = newName()
-  await leave(name, 'there', 1, 0)
   const before = performance.now()
+  await leave(name, 'there', 1, 0)
   await hold({ name })
   expect(performance.now() - before).toBeGreaterThan(350)
   expect((await rowOf(name)).host).toBe('here')

@@ -94,16 +94,13 @@ it('bgc doctor says what each sentinel says, and names those that do not answer'
 })
 
 it('brings thirty checks to their ends when the primary is killed, its replica behind', async () => {
-  let primary: RedisServer | undefined
-  const prepare = async () => {
-    primary = await watched.primary()
+  const happen = async (someCalls: () => Promise<void>) => {
+    const primary = await watched.primary()
     await cutOff(watched.replicaOf(primary), primary)
-  }
-  const happen = async () => {
-    if (primary === undefined) throw new Error('nothing was prepared')
+    await someCalls()
     await primary.kill()
     await watched.untilFailedOver(primary)
   }
   const env = { REDIS_SENTINELS: watched.sentinels, REDIS_SENTINEL_NAME: watched.name }
-  await liveThrough(env, { prepare, happen })
+  await liveThrough(env, { happen })
 })

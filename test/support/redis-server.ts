@@ -86,6 +86,19 @@ async function argsOf(how: ServerOptions, dir: string, port: number): Promise<st
   return Object.entries({ ...kept, ...common }).flatMap(([name, value]) => [`--${name}`, String(value)])
 }
 
+/** A machine that has much to do takes some seconds until the server listens. */
+async function answers(client: Redis): Promise<void> {
+  const late = performance.now() + 30_000
+  for (;;) {
+    const failure = await client.ping().then(
+      () => null,
+      (error: unknown) => error,
+    )
+    if (failure === null) return
+    if (performance.now() > late) throw failure
+  }
+}
+
 async function launch(args: readonly string[], client: Redis): Promise<ChildProcess> {
   const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'pipe'] })
   const failed = new Promise<never>((_resolve, reject) => {
@@ -99,7 +112,7 @@ async function launch(args: readonly string[], client: Redis): Promise<ChildProc
     child.once('exit', (code) => reject(new Error(`redis-server ended with ${code}: ${said}`)))
   })
   failed.catch(() => 'it was up and has been stopped')
-  await Promise.race([failed, client.ping()])
+  await Promise.race([failed, answers(client)])
   return child
 }
 

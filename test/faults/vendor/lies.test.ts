@@ -29,7 +29,7 @@ describe('a look-up that fails', () => {
     ['429', { apply: false, answer: json(429, '') }],
   ]
   it.each(failing)('with %s leads to no second order, and the next one decides', async (_name, mangling) => {
-    room = await startPlacingRoom({ vendor: { idempotencyKeys: 'ignored' } })
+    room = await startPlacingRoom({ vendor: { idempotencyKeys: 'ignored' }, timeoutMs: 20_000 })
     const id = await room.receive()
     room.mangler.plan('create', lost)
     room.mangler.plan('find', mangling, mangling, mangling)
@@ -148,11 +148,12 @@ describe('429 with a Retry-After of', () => {
   it.each(cases)(
     '%s is waited for as far as it makes sense, and no look-up follows',
     async (_name, value, [least, most]) => {
-      room = await startPlacingRoom()
+      room = await startPlacingRoom({ timeoutMs: 20_000 })
       const id = await room.receive()
       room.mangler.plan('create', { apply: false, answer: json(429, '', `\r\nRetry-After: ${value()}`) })
-      room.startProcess()
-      await expect.poll(async () => (await room.taskOf(id))?.attempts, { timeout: 20_000 }).toBe(1)
+      const worker = room.startProcess()
+      await expect.poll(async () => (await room.taskOf(id))?.attempts, { timeout: 20_000, interval: 5 }).toBe(1)
+      await worker.stop()
       const task = await room.taskOf(id)
       expect(task).toMatchObject({ ambiguous_at: null })
       expect(task?.due_in_s).toBeLessThanOrEqual(most)

@@ -1,10 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import type { VendorAdapter } from '../../../src/flow/vendor/adapter.js'
 import { odd, unclear } from './answers.js'
 import { json, type Mangling } from './mangler.js'
 import { type PlacingRoom, startPlacingRoom } from './placing.js'
 
 let room: PlacingRoom
+const noTimeout = 20_000
 
 afterEach(() => room.stop())
 
@@ -22,13 +23,15 @@ const vendors = [
 ] as const
 
 describe.each(vendors)('a vendor that honours %s', (_name, options, find) => {
-  beforeEach(async () => {
-    room = await startPlacingRoom(options)
+  /** With a timeout that comes soon, or with none that counts. */
+  const open = async (timeoutMs?: number) => {
+    room = await startPlacingRoom({ ...options, ...(timeoutMs !== undefined && { timeoutMs }) })
     if (find !== undefined) room.mangler.use((operation) => (operation === 'find' ? find : undefined))
-  })
+  }
 
   /** An order for each answer, all at once; what the vendor and we have of each in the end. */
-  const placeAll = async (answers: typeof unclear, apply: boolean) => {
+  const placeAll = async (answers: typeof unclear, apply: boolean, timeoutMs?: number) => {
+    await open(timeoutMs)
     const ids = new Map<string, string>()
     for (const name of Object.keys(answers)) ids.set(name, await room.receive())
     const spoilt = new Map([...ids].map(([name, id]) => [id, { apply, answer: answers[name] }]))
@@ -56,12 +59,13 @@ describe.each(vendors)('a vendor that honours %s', (_name, options, find) => {
   it('has one order whatever it answered before it made any', () => placeAll(unclear, false))
 
   it('is understood at once when it answers oddly', async () => {
-    await placeAll(odd, true)
+    await placeAll(odd, true, noTimeout)
     expect(room.mangler.requests.map(({ operation }) => operation)).toEqual(Object.keys(odd).map(() => 'create'))
     expect(room.mangler.requests.filter(({ headers }) => headers.cookie !== undefined)).toEqual([])
   })
 
   it('has one order when it goes wrong many times, made and not made', async () => {
+    await open()
     const reset = { apply: true, answer: unclear['a reset'] } satisfies Mangling
     const lost = { apply: false } satisfies Mangling
     const id = await room.receive()
@@ -73,6 +77,7 @@ describe.each(vendors)('a vendor that honours %s', (_name, options, find) => {
   })
 
   it('has one order when a process dies between the answer and the commit', async () => {
+    await open(noTimeout)
     const id = await room.receive()
     const thawed = gate()
     const dying = room.startProcess(diesAfterPlacing(thawed.opened))
@@ -87,6 +92,7 @@ describe.each(vendors)('a vendor that honours %s', (_name, options, find) => {
   })
 
   it('has one order when it is slower than our timeout', async () => {
+    await open()
     const id = await room.receive()
     room.vendor.addFault({ match: { operation: 'orders.create' }, action: { kind: 'slow', ms: 450 } })
     await room.placed(room.startProcess(), id)
@@ -97,6 +103,7 @@ describe.each(vendors)('a vendor that honours %s', (_name, options, find) => {
   })
 
   it('has one order when a process hangs before its call until another has taken over', async () => {
+    await open(noTimeout)
     const id = await room.receive()
     const resumed = gate()
     const hung = room.startProcess((vendor) => ({
@@ -117,6 +124,7 @@ describe.each(vendors)('a vendor that honours %s', (_name, options, find) => {
   })
 
   it('has one order when an order that was given up is placed again', async () => {
+    await open()
     const id = await room.receive()
     room.mangler.plan('create', { apply: true, answer: json(422, '') })
     const worker = room.startProcess()
@@ -127,6 +135,7 @@ describe.each(vendors)('a vendor that honours %s', (_name, options, find) => {
   })
 
   it('has the cancel of an order whose answer was lost, and no second order', async () => {
+    await open()
     const id = await room.receive()
     room.mangler.plan('create', { apply: true, answer: unclear['a reset'] } satisfies Mangling)
     const worker = room.startProcess()

@@ -140,7 +140,15 @@ describe.each(stores)('windows over all processes, in %s', (_name, open) => {
 /** The limiter of one process on a clock that stands still until it is moved. */
 function frozen() {
   const clock = { now: performance.now() }
-  return { clock, limiter: memoryLimiter({ now: () => clock.now }) }
+  const limiter = memoryLimiter({ now: () => clock.now })
+  // How old a slot is, is asked of the real clock.
+  const take: Limiter['take'] = async (...asked) => {
+    const askedAt = performance.now()
+    const grant = await limiter.take(...asked)
+    if (grant.kind !== 'granted') return grant
+    return { ...grant, slots: grant.slots.map((slot) => ({ ...slot, askedAt })) }
+  }
+  return { clock, limiter: { ...limiter, take } }
 }
 
 describe('what is urgent', () => {
