@@ -12,6 +12,7 @@ import type { VendorAnswer } from '../../src/flow/vendor/adapter.js'
 import type { Loop } from '../../src/platform/loop.js'
 import { eventually } from '../support/eventually.js'
 import { lanesOn, origin } from '../support/lane-room.js'
+import { latch } from '../support/latch.js'
 import { count, freshId, type Ground, layGround, one } from '../support/room.js'
 import {
   final,
@@ -107,12 +108,9 @@ function hastened<T>(worker: Loop, probe: () => T | Promise<T>) {
 }
 
 function gate() {
-  let open: () => void = () => undefined
-  const opened = new Promise<void>((resolve) => {
-    open = resolve
-  })
-  gates.push(open)
-  return { open, opened }
+  const made = latch()
+  gates.push(made.open)
+  return made
 }
 
 describe('an order', () => {

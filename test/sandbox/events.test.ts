@@ -80,7 +80,10 @@ test.each([
   ['a failure', { status: 503 }],
   ['no answer in time', undefined],
 ])('delivers again after %s', async (_, bad) => {
-  const { feishu, receiver } = await connected({ retryDelaysMs: [1, 1], ackTimeoutMs: 60 })
+  const { feishu, receiver } = await connected({
+    retryDelaysMs: [1, 1],
+    ...(bad === undefined && { ackTimeoutMs: 500 }),
+  })
   receiver.answer(() => (receiver.received.length < 3 ? bad : { status: 200 }))
   const { event } = feishu.createAccount(inTenant)
   await feishu.untilAcknowledged(event.eventId)

@@ -317,7 +317,7 @@ describe('faults', () => {
     const { vendor, call } = await start({ rateLimits: [{ limit: 1, windowMs: 60_000 }] })
     expect((await call('GET', '/capabilities')).status).toBe(200)
     const over = await call('GET', '/capabilities')
-    expect([over.status, over.headers.get('retry-after')]).toEqual([429, '60'])
+    expect([over.status, over.headers.get('retry-after')]).toEqual([429, expect.stringMatching(/^(5\d|60)$/)])
     expect(vendor.worstWindows()).toMatchObject([{ limit: 1, worst: 2 }])
     expect(vendor.worstInFlight()).toBe(1)
   })

@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { latch } from '../support/latch.js'
+import { deliver } from './lives.js'
 import { type Checked, expectRefused, orderCheck, startOperatedWorld } from './operator.js'
 import { eventually, modes, type World } from './world.js'
 
@@ -21,8 +23,12 @@ describe.each(modes)('an operator stops a check (%s)', (mode) => {
       operatorWords: [{ backgroundCheckId, at, does: 'cancel', stageId: 'terminated' }],
       vendorStages: { [backgroundCheckId]: ['st-1', 'st-2'] },
     })
-  const slowly = (check: Checked, api: 'update_progress' | 'update_result') =>
-    world.feishu.addFault({ match: { api, backgroundCheckId: check.id }, action: { kind: 'slow', ms: 500 } })
+  /** Feishu lets the next of these calls wait until it is let go. */
+  const hold = (check: Checked, api: 'update_progress' | 'update_result') => {
+    const held = latch()
+    world.feishu.addFault({ match: { api, backgroundCheckId: check.id }, action: { kind: 'held', until: held.opened } })
+    return { letGo: held.open }
+  }
   const underWay = (check: Checked, api: 'update_progress' | 'update_result', count: number) =>
     eventually(() => world.feishu.calls({ api, backgroundCheckId: check.id }).length).toBe(count)
 
@@ -51,13 +57,14 @@ describe.each(modes)('an operator stops a check (%s)', (mode) => {
   it('once, however often it is asked for while the first is on its way', async () => {
     const check = await orderCheck(world)
     await check.begin()
-    slowly(check, 'update_progress')
+    const stage = hold(check, 'update_progress')
     expect((await check.cancel()).status).toBe(202)
     const replies = await Promise.all([check.cancel({ stage_name: 'again' }), check.cancel()])
     expect(replies.map(({ status, body }) => [status, body['state']])).toEqual([
       [202, 'in_progress'],
       [202, 'in_progress'],
     ])
+    stage.letGo()
     await check.is('canceled')
     expect(world.feishu.order(check.id).stages.map((stage) => [stage.name, stage.enName])).toEqual([
       ['身份核验', undefined],
@@ -83,14 +90,17 @@ describe.each(modes)('an operator stops a check (%s)', (mode) => {
   })
 
   it('while it is being placed: the vendor has it, and cancels it then', async () => {
-    world.vendor.addFault({ match: { operation: 'orders.create' }, action: { kind: 'slow', ms: 500 } })
+    const placing = latch()
+    world.vendor.addFault({ match: { operation: 'orders.create' }, action: { kind: 'held', until: placing.opened } })
     const check = await orderCheck(world)
-    slowly(check, 'update_progress')
+    const stage = hold(check, 'update_progress')
     await eventually(() => world.vendor.calls({ operation: 'orders.create', backgroundCheckId: check.id }).length).toBe(
       1,
     )
     expect((await check.cancel({ reason: 'too late' })).body['state']).toBe('received')
+    placing.open()
     await eventually(() => world.vendor.orderCount(check.id)).toBe(1)
+    stage.letGo()
     await eventually(() => world.vendor.order(check.id).cancelReason).toBe('too late')
     await check.is('canceled')
     expect((await check.shown())['next_poll_at']).toBeNull()
@@ -101,9 +111,10 @@ describe.each(modes)('an operator stops a check (%s)', (mode) => {
     world.vendor.addFault({ match: { operation: 'orders.create' }, action: { kind: 'answer', httpStatus: 422 } })
     const check = await orderCheck(world)
     await check.is('failed')
-    slowly(check, 'update_progress')
+    const stage = hold(check, 'update_progress')
     expect((await check.cancel()).status).toBe(202)
     expectRefused(await world.api('POST', `/v1/orders/${check.id}/retry`), 'order-being-stopped')
+    stage.letGo()
     await check.is('canceled')
     const shown = await check.shown()
     expect(shown).toMatchObject({ attention: [] })
@@ -115,10 +126,13 @@ describe.each(modes)('an operator stops a check (%s)', (mode) => {
     const check = await orderCheck(world)
     await check.begin()
     const at = Date.now()
-    slowly(check, 'update_progress')
+    const stage = hold(check, 'update_progress')
     expect((await check.cancel()).status).toBe(202)
     world.vendor.addStage(check.id, { id: 'st-2', name: '学历核实' })
     world.vendor.complete(check.id, { result: '无差异' })
+    const asked = world.vendor.calls().length
+    await eventually(() => world.vendor.calls().length).toBeGreaterThan(asked + 1)
+    stage.letGo()
     await check.is('canceled')
     await eventually(async () => (await check.kinds()).at(-1)).toMatch(/vendor_cancel|delivered/)
     expect(check.applied()).toEqual(['update_progress', 'update_progress', 'cancel'])
@@ -128,11 +142,12 @@ describe.each(modes)('an operator stops a check (%s)', (mode) => {
   it('whose result is on its way: Feishu takes it, and the order is completed', async () => {
     const check = await orderCheck(world)
     await check.begin()
-    slowly(check, 'update_result')
+    const result = hold(check, 'update_result')
     world.vendor.complete(check.id, { result: '无差异' })
     await underWay(check, 'update_result', 1)
     const at = Date.now()
     expect((await check.cancel()).status).toBe(202)
+    result.letGo()
     await check.is('completed')
     expect((await check.deliveries()).map((each) => [each['api'], each['state']])).toEqual([
       ['update_progress', 'delivered'],
@@ -170,11 +185,12 @@ describe.each(modes)('an operator stops a check (%s)', (mode) => {
   it('that the customer stops while the last stage is on its way: no cancel goes, the vendor hears it once', async () => {
     const check = await orderCheck(world)
     await check.begin()
-    slowly(check, 'update_progress')
+    const stage = hold(check, 'update_progress')
     expect((await check.cancel()).status).toBe(202)
     await underWay(check, 'update_progress', 2)
     world.feishu.cancelOrder(check.id)
     await check.is('canceled')
+    stage.letGo()
     await eventually(async () => (await check.deliveries()).map((each) => each['state'])).toEqual([
       'delivered',
       'superseded',
@@ -196,7 +212,7 @@ describe.each(modes)('an operator stops a check (%s)', (mode) => {
       expect((await check.cancel()).status).toBe(202)
       await eventually(() => world.feishu.calls({ backgroundCheckId: check.id, api: 'cancel' }).length).toBe(1)
       await eventually(async () => (await check.deliveries()).some((each) => each['state'] === 'sending')).toBe(false)
-      await world.feishu.redeliver(event.eventId)
+      await deliver(world.feishu, event.eventId)
       await check.is('canceled')
       await eventually(async () => (await check.shown())['attention']).toEqual([])
       await eventually(() => world.vendor.order(check.id).status).toBe('canceled')

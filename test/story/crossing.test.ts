@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { until } from '../../src/sandbox/index.js'
-import { type LivedOrder, orderChecks, untilEnded } from './lives.js'
+import { deliver, type LivedOrder, orderChecks, untilEnded } from './lives.js'
 import { customApp, eventually, startWorld, type World } from './world.js'
 
 let world: World
@@ -26,7 +26,7 @@ it('a stage that Feishu refused because the customer was faster is superseded on
   const cancel = world.feishu.cancelOrder(id, { hold: true })
   world.vendor.addStage(id, { id: 'st-1', name: '身份核验' })
   await eventually(async () => (await shown(id))['attention']).toEqual(['delivery_dead'])
-  await world.feishu.redeliver(cancel.eventId)
+  await deliver(world.feishu, cancel.eventId)
   await eventually(async () => (await shown(id))['state']).toBe('canceled')
   const { attention, deliveries } = await shown(id)
   expect(attention).toEqual([])
@@ -63,7 +63,7 @@ it('a cancel that comes before its order leaves the order canceled, and nothing 
   const cancel = world.feishu.cancelOrder(id)
   await world.feishu.untilAcknowledged(cancel.eventId)
   await eventually(async () => (await shown(id))['state']).toBe('canceled')
-  await world.feishu.redeliver(event.eventId)
+  await deliver(world.feishu, event.eventId)
   await eventually(async () => (await shown(id))['package_id']).not.toBe(null)
   expect((await shown(id))['state']).toBe('canceled')
   expect(world.vendor.orders()).toEqual([])

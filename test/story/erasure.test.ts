@@ -3,7 +3,8 @@ import { type Database, openDatabase } from '../../src/platform/database/databas
 import { createLogger } from '../../src/platform/logger.js'
 import { until } from '../../src/sandbox/index.js'
 import { readEverything } from '../support/everything.js'
-import { live, orderChecks, untilEnded } from './lives.js'
+import { latch } from '../support/latch.js'
+import { deliver, live, orderChecks, untilEnded } from './lives.js'
 import { type Checked, checked, expectRefused } from './operator.js'
 import { customApp, eventually, type Mode, modes, startWorld, type World, type WorldOptions } from './world.js'
 
@@ -72,7 +73,7 @@ const age = (running: World, { id }: Checked, days: number) =>
 async function provoke(running: World, { id }: Checked): Promise<void> {
   const { feishu, vendor } = running
   const first = feishu.events().find((event) => event.eventType.includes('check.created'))
-  await feishu.redeliver(first?.eventId ?? '')
+  await deliver(feishu, first?.eventId ?? '')
   const content = { background_check_id: id, candidate_info: person, comment: 'canary-comment' }
   const said = { appId: customApp.appId, tenantKey: 'tk_custom', hold: true }
   const kind = 'hire.eco_background_check'
@@ -81,7 +82,7 @@ async function provoke(running: World, { id }: Checked): Promise<void> {
     [`${kind}.created_v1`, { ...content, candidate_info: 'canary-misfit' }],
     [`${kind}.canceled_v1`, { background_check_id: id, termination_reason: 'canary-reason' }],
   ] as const) {
-    await feishu.redeliver(feishu.sendEvent({ ...said, eventType, event }).eventId)
+    await deliver(feishu, feishu.sendEvent({ ...said, eventType, event }).eventId)
   }
   if (vendor.orderCount(id) > 0) {
     vendor.addStage(id, { id: 'st-late', name: 'canary-late' })
@@ -136,14 +137,16 @@ describe.each(modes)('a person asks to be erased (%s)', (mode) => {
     const running = await begin(mode)
     const check = order(running)
     await beginStage(running, check)
+    const taking = latch()
     running.feishu.addFault({
       match: { api: 'update_progress', backgroundCheckId: check.id },
-      action: { kind: 'slow', ms: 500 },
+      action: { kind: 'held', until: taking.opened },
     })
     running.vendor.addStage(check.id, { id: 'st-2', name: 'canary-stage' })
     const sent = () => running.feishu.calls({ backgroundCheckId: check.id })
     await eventually(() => sent().length).toBe(2)
     expect((await erase(running, check)).status).toBe(202)
+    taking.open()
     await provoke(running, check)
     await check.hasStages('st-1', 'st-2')
     await eventually(async () => (await check.deliveries()).map((each) => each['state'])).toEqual([
@@ -157,11 +160,13 @@ describe.each(modes)('a person asks to be erased (%s)', (mode) => {
 
   it('while the vendor is taking the order: it has it, and nobody here asks for it', async () => {
     const running = await begin(mode)
-    running.vendor.addFault({ match: { operation: 'orders.create' }, action: { kind: 'slow', ms: 500 } })
+    const taking = latch()
+    running.vendor.addFault({ match: { operation: 'orders.create' }, action: { kind: 'held', until: taking.opened } })
     const check = order(running)
     const { vendor } = running
     await eventually(() => vendor.calls({ operation: 'orders.create', backgroundCheckId: check.id }).length).toBe(1)
     expect((await erase(running, check)).status).toBe(202)
+    taking.open()
     await until('the order at the vendor', () => vendor.orderCount(check.id) === 1)
     await provoke(running, check)
     await liveAnother(running)

@@ -63,7 +63,7 @@ describe.each(modes)('in the mode %s', (mode) => {
     async (seed) => {
       world = await startWorld({
         mode,
-        env: { FEISHU_TIMEOUT_MS: '400', VENDOR_TIMEOUT_MS: '400' },
+        env: { FEISHU_TIMEOUT_MS: '1500', VENDOR_TIMEOUT_MS: '1500' },
         ...(mode === 'redis' && { processes: ['receiver,poller,sync', 'poller,sync'] }),
       })
       const running = world

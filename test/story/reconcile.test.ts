@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { until } from '../../src/sandbox/index.js'
-import { expectExactCalls, live, orderChecks, untilEnded } from './lives.js'
+import { deliver, expectExactCalls, live, orderChecks, untilEnded } from './lives.js'
 import { customApp, eventually, modes, startWorld, type World, type WorldOptions } from './world.js'
 
 let world: World | undefined
@@ -76,7 +76,7 @@ describe.each(modes)('in %s mode', (mode) => {
     expect(await findings(running)).toMatchObject([{ id: listed[0]?.['id'], state: 'open' }])
     expect(JSON.stringify([listed, running.log])).not.toContain(other.backgroundCheckId)
     expect(JSON.stringify([listed, running.log])).not.toContain('Lin Demo')
-    await running.feishu.redeliver(lost.event.eventId)
+    await deliver(running.feishu, lost.event.eventId)
     await eventually(async () => (await findings(running))[0]?.['state']).toBe('gone')
   })
 

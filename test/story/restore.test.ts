@@ -16,6 +16,7 @@ import { listMigrations, MIGRATIONS } from '../../src/platform/database/migrate.
 import { createLogger } from '../../src/platform/logger.js'
 import { type SandboxFeishu, type SandboxVendor, until } from '../../src/sandbox/index.js'
 import { emptyDatabase } from '../support/empty-database.js'
+import { deliver } from './lives.js'
 import { appsFile, callApi, customApp, environment, eventually, introduce, startSandboxes } from './world.js'
 
 const tenant = { appId: customApp.appId, tenantKey: 'tk_custom' }
@@ -256,7 +257,7 @@ it('an order whose event takes effect again is looked for at a vendor that goes 
   const restored = await serve(begun.side, await restore(file, service))
   expect((await restored.api('GET', `/v1/orders/${id}`)).status).toBe(404)
   const created = feishu.events().find(({ eventType }) => eventType.includes('check.created'))
-  await feishu.redeliver(created?.eventId ?? '')
+  await deliver(feishu, created?.eventId ?? '')
   await eventually(async () => (await order(restored, id))['state']).toBe('ordered')
   expect(vendor.orderCount(id)).toBe(1)
   expect(vendor.calls({ operation: 'orders.create' })).toHaveLength(1)

@@ -79,6 +79,8 @@ it('what died behind a result stays dead, and the operator is told why', async (
   })
   await live(running, order)
   await untilEnded(running, [order])
+  // Feishu has the result before we have its answer.
+  await eventually(async () => (await running.api('GET', `/v1/orders/${order.id}`)).body['state']).toBe('completed')
   const [dead] = await deadDeliveries(running)
   const { status, body } = await running.api('POST', `/v1/deliveries/${String(dead?.['id'])}/retry`)
   expect({ status, detail: body['detail'] }).toEqual({ status: 409, detail: expect.stringContaining('completed') })

@@ -129,10 +129,10 @@ export function environment(feishu: SandboxFeishu, vendor: SandboxVendor): Recor
     FEISHU_APPS_FILE: '/apps.json',
     FEISHU_RETRY_BASE_MS: '20',
     FEISHU_RETRY_MAX_MS: '200',
-    FEISHU_TIMEOUT_MS: '1000',
+    FEISHU_TIMEOUT_MS: '3000',
     VENDOR_BASE_URL: vendor.url,
     VENDOR_API_KEY: vendorKey,
-    VENDOR_TIMEOUT_MS: '1000',
+    VENDOR_TIMEOUT_MS: '3000',
     VENDOR_POLL_MIN_MS: '40',
     VENDOR_POLL_MAX_MS: '200',
   }

@@ -8,6 +8,8 @@ export interface Part {
   life: Life
   checkId?: string
   canceled?: true
+  /** Its own event, which comes after its cancel. */
+  late?: { eventId: string; pushAtMs: number }
   inApprovalSince?: number
   approved?: true
 }
@@ -19,6 +21,8 @@ export interface Play {
   readonly happened: readonly Incident[]
   act(nowMs: number): void
 }
+
+const pushEveryMs = 1000
 
 type Both = { feishu: SandboxFeishu; vendor: SandboxVendor }
 
@@ -42,7 +46,7 @@ export function startPlay({ feishu, vendor }: Both): Play {
       }
       for (const [index, part] of parts.entries()) {
         if (part.checkId !== undefined) goOn(feishu, part, part.checkId, nowMs)
-        else if (nowMs >= index * orderEveryMs) order({ feishu, vendor }, part, accounts[part.life.customer])
+        else if (nowMs >= index * orderEveryMs) order({ feishu, vendor }, part, accounts[part.life.customer], nowMs)
       }
     },
   }
@@ -55,7 +59,7 @@ function bindAccount(feishu: SandboxFeishu, id: CustomerId): string {
 }
 
 /** Faults are planned in the same turn, before the event can go out. */
-function order({ feishu, vendor }: Both, part: Part, accountId: string): void {
+function order({ feishu, vendor }: Both, part: Part, accountId: string, nowMs: number): void {
   const { customer, candidate, canceled, copies, feishuFaults = [], vendorFaults = [] } = part.life
   const { tenantKey, app } = customers[customer]
   const hold = canceled === 'before it is ordered'
@@ -73,10 +77,11 @@ function order({ feishu, vendor }: Both, part: Part, accountId: string): void {
   }
   if (copies !== undefined) void feishu.sendCopies(event.eventId, copies)
   if (canceled === 'at once' || hold) cancel(feishu, part, backgroundCheckId)
-  if (hold) setTimeout(() => void feishu.redeliver(event.eventId), 1000)
+  if (hold) part.late = { eventId: event.eventId, pushAtMs: nowMs + pushEveryMs }
 }
 
 function goOn(feishu: SandboxFeishu, part: Part, checkId: string, nowMs: number): void {
+  pushLate(feishu, part, nowMs)
   const { stages, status } = feishu.order(checkId)
   const { canceled } = part.life
   if (typeof canceled === 'object' && !part.canceled && stages.length >= canceled.afterStages) {
@@ -87,6 +92,13 @@ function goOn(feishu: SandboxFeishu, part: Part, checkId: string, nowMs: number)
   if (nowMs - part.inApprovalSince < approveAfterMs) return
   feishu.approve(checkId)
   part.approved = true
+}
+
+/** Again and again, until it is acknowledged: what is held back has no schedule. */
+function pushLate(feishu: SandboxFeishu, { late }: Part, nowMs: number): void {
+  if (late === undefined || nowMs < late.pushAtMs || feishu.event(late.eventId).acknowledged) return
+  late.pushAtMs = nowMs + pushEveryMs
+  void feishu.redeliver(late.eventId)
 }
 
 function cancel(feishu: SandboxFeishu, part: Part, checkId: string): void {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { sleep } from '../support/clock.js'
 import { complaints, parseObject, readable } from '../support/complaint.js'
-import type { FaultAction, FaultPlan } from '../support/faults.js'
+import { type FaultAction, type FaultPlan, isLate, type Late, untilDue } from '../support/faults.js'
 import { type Handled, type Incoming, jsonReply, type Reply } from '../support/http.js'
 import type { Arrival, Windows } from '../support/windows.js'
 import { type Answer, isTokenError, refuse } from './answers.js'
@@ -113,13 +113,13 @@ export class Door {
     const { latencyMs } = this.#parts.settings
     const fault = this.#parts.faults.take(callOf(record))
     if (fault) record.fault = 'apply' in fault && fault.apply ? `${fault.kind} after applying` : fault.kind
-    if (fault?.kind === 'slow') await sleep(fault.ms)
+    if (fault && isLate(fault)) await untilDue(fault)
     if (latencyMs > 0) await sleep(latencyMs / 2)
-    const happens = !fault || fault.kind === 'slow' || ('apply' in fault && fault.apply)
+    const happens = !fault || isLate(fault) || ('apply' in fault && fault.apply)
     const answer = happens ? this.#apply(api, params, incoming, record, raw) : undefined
     if (answer) record.applied = answer.applied
     if (latencyMs > 0) await sleep(latencyMs / 2)
-    if (fault && fault.kind !== 'slow') return this.#play(fault, record)
+    if (fault && !isLate(fault)) return this.#play(fault, record)
     return this.#write(answer ?? refuse('systemError'), record)
   }
 
@@ -144,7 +144,7 @@ export class Door {
     return refuse('missingScope', `[${api.scopes.join(', ')}]`, { permission_violations: violations })
   }
 
-  #play(fault: Exclude<FaultAction, { kind: 'slow' }>, record: CallRecord): Reply {
+  #play(fault: Exclude<FaultAction, Late>, record: CallRecord): Reply {
     switch (fault.kind) {
       case 'hang':
       case 'reset':

@@ -20,7 +20,7 @@ const faultAction = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('slow'), ms: z.number().min(0) }),
   z.strictObject({ kind: z.literal('token_expired') }),
   z.strictObject({ kind: z.literal('rate_limited'), resetSeconds: z.union([z.number(), z.string()]).optional() }),
-]) as z.ZodType<FaultAction>
+]) as z.ZodType<Exclude<FaultAction, { kind: 'held' }>>
 
 /** A fault as it comes over HTTP, for calls that `match` describes. */
 export function plannedFault<Match extends z.ZodType>(match: Match) {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { seededRandom } from './random.js'
 
 /**
@@ -18,12 +19,26 @@ export type FaultAction =
   | { kind: 'garbage'; apply?: boolean }
   /** Works as it should, `ms` later. */
   | { kind: 'slow'; ms: number }
+  /** Works as it should, after `until` has settled. Not over HTTP. */
+  | { kind: 'held'; until: Promise<unknown> }
   /** HTTP 500 with code 1002001. */
   | { kind: 'server_error'; apply?: boolean }
   /** Feishu only: 99991663, although the token is alive. */
   | { kind: 'token_expired' }
   /** HTTP 429 that asks to wait; `resetSeconds` travels as it is written, so that it may be a fraction or nonsense. */
   | { kind: 'rate_limited'; resetSeconds?: number | string }
+
+/** Faults of calls that work as they should in the end. */
+export type Late = Extract<FaultAction, { kind: 'slow' | 'held' }>
+
+export function isLate(action: FaultAction): action is Late {
+  return action.kind === 'slow' || action.kind === 'held'
+}
+
+export async function untilDue(action: Late): Promise<void> {
+  if (action.kind === 'slow') await sleep(action.ms)
+  else await action.until
+}
 
 /** A fault for the calls that have every property named in `match`; `times` calls of them, `always` without an end. */
 export type Fault<Match> = { match?: Match; action: FaultAction; times?: number | 'always'; forMs?: number }

@@ -1,6 +1,6 @@
 import { sleep } from '../support/clock.js'
 import { parseObject } from '../support/complaint.js'
-import type { FaultAction, FaultPlan } from '../support/faults.js'
+import { type FaultAction, type FaultPlan, isLate, type Late, untilDue } from '../support/faults.js'
 import { type Handled, type Incoming, jsonReply, type Reply } from '../support/http.js'
 import type { Windows } from '../support/windows.js'
 import type { VendorCallRecord, VendorJournal, VendorOperation } from './journal.js'
@@ -55,9 +55,10 @@ export class VendorDoor {
     describe(record, route, incoming, raw)
     const fault = this.#parts.faults.take(matchOf(record, this.#parts.state))
     if (fault) record.fault = 'apply' in fault && fault.apply ? `${fault.kind} after applying` : fault.kind
-    const latencyMs = (this.#parts.state.options.latencyMs ?? 0) + (fault?.kind === 'slow' ? fault.ms : 0)
+    const { latencyMs = 0 } = this.#parts.state.options
     if (latencyMs > 0) await sleep(latencyMs)
-    if (!fault || fault.kind === 'slow') return this.#apply(route, incoming, record, raw)
+    if (fault && isLate(fault)) await untilDue(fault)
+    if (!fault || isLate(fault)) return this.#apply(route, incoming, record, raw)
     if ('apply' in fault && fault.apply) this.#apply(route, incoming, record, raw)
     return play(fault)
   }
@@ -158,7 +159,7 @@ function readBody({ headers }: Incoming, raw: Buffer) {
   return { ok: false as const, reason: `Content-Type: expected application/json; it came as ${type || 'nothing'}` }
 }
 
-function play(fault: Exclude<FaultAction, { kind: 'slow' }>): Reply {
+function play(fault: Exclude<FaultAction, Late>): Reply {
   const failed = { error: { message: 'a planned fault' } }
   switch (fault.kind) {
     case 'hang':

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { VendorAdapter } from '../../../src/flow/vendor/adapter.js'
+import { latch } from '../../support/latch.js'
 import { odd, unclear } from './answers.js'
 import { json, type Mangling } from './mangler.js'
 import { type PlacingRoom, startPlacingRoom } from './placing.js'
@@ -79,7 +80,7 @@ describe.each(vendors)('a vendor that honours %s', (_name, options, find) => {
   it('has one order when a process dies between the answer and the commit', async () => {
     await open(noTimeout)
     const id = await room.receive()
-    const thawed = gate()
+    const thawed = latch()
     const dying = room.startProcess(diesAfterPlacing(thawed.opened))
     dying.wake()
     await expect.poll(() => room.vendor.orderCount(id), { timeout: 20_000 }).toBe(1)
@@ -105,7 +106,7 @@ describe.each(vendors)('a vendor that honours %s', (_name, options, find) => {
   it('has one order when a process hangs before its call until another has taken over', async () => {
     await open(noTimeout)
     const id = await room.receive()
-    const resumed = gate()
+    const resumed = latch()
     const hung = room.startProcess((vendor) => ({
       ...vendor,
       placeOrder: async (order, call) => {
@@ -159,12 +160,4 @@ function diesAfterPlacing(thawed: Promise<void>): (vendor: VendorAdapter) => Ven
       return answer
     },
   })
-}
-
-function gate() {
-  let open: () => void = () => undefined
-  const opened = new Promise<void>((resolve) => {
-    open = resolve
-  })
-  return { open, opened }
 }

@@ -23,6 +23,7 @@ export interface Surroundings {
   windows: readonly RateWindow[]
   retryMaxAgeMs: number
   timeoutMs: number
+  lookAfterMs: readonly number[]
   metrics: Metrics
   limiter: Parts['limiter']
   /** Pumps that hear when a bucket got something to do. */
@@ -58,7 +59,7 @@ export async function startInstance(
     metrics: around.metrics,
     keepers: createKeepers(around.ground.sealer),
     random: seededRandom(seed),
-    lookAfterMs: [5, 15, 30],
+    lookAfterMs: around.lookAfterMs,
   }
   const access = createFeishuAccess(base)
   const untilEnd = life.ended.then(() => 'ended' as const)

@@ -35,7 +35,7 @@ export interface Lived {
 }
 
 const tickMs = 12
-const longestLifeMs = 30_000
+const longestLifeMs = 60_000
 /** Of dead deliveries that are seen at a tick, so many are sent again. */
 const revivedPart = 0.2
 
@@ -74,7 +74,9 @@ class World {
     })
     const { ground, metrics } = earth
     const { retryMaxAgeMs, timeoutMs } = plan
-    const common = { ground, metrics, apps, windows: windowsOf(plan), retryMaxAgeMs, timeoutMs, limiter }
+    // After each death Redis is empty, and whoever may read waits until all reads of before are over: 15 s of real time.
+    const lookAfterMs = plan.windows === 'tight' ? [] : [5, 15, 30]
+    const common = { ground, metrics, apps, windows: windowsOf(plan), retryMaxAgeMs, timeoutMs, lookAfterMs, limiter }
     this.#around = { ...common, feishuUrl: feishu.url, listeners: new Map() }
   }
 
