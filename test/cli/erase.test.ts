@@ -57,7 +57,7 @@ describe('bgc erase', () => {
     expect(await everything()).not.toContain('canary')
   })
 
-  it('refuses wrong usage before it touches anything', async () => {
+  it('refuses wrong usage before it touches anything', { timeout: 180_000 }, async () => {
     await order('101', { ended: true })
     for (const args of [
       [],
