@@ -91,3 +91,17 @@ it('a vendor that stops sends one last stage that says so, then the cancel, and 
   expect(world.feishu.order(id).stages.map((stage) => stage.name)).toEqual(['已终止'])
   expect(world.feishu.checkPromises()).toEqual([])
 })
+
+it('a last stage that Feishu refuses for its limit keeps its time, also of a vendor whose every answer has other links', async () => {
+  await world.stop()
+  world = await startWorld({ vendor: { rotateReportLinks: true } })
+  const { id, vendorHasIt } = await order()
+  await vendorHasIt()
+  world.vendor.addStage(id, { id: 'st-1', name: '身份核验', reports: [{ name: 'stage.pdf' }] })
+  await eventually(() => world.feishu.order(id).stages).toHaveLength(1)
+  world.feishu.addFault({ match: { api: 'update_progress' }, action: { kind: 'rate_limited', resetSeconds: 1 } })
+  world.vendor.stopOrder(id)
+  await untilEnded(world, [{ id, life: 'vendor stops' }])
+  expect(world.feishu.calls({ api: 'update_progress' })).toHaveLength(3)
+  expect(world.feishu.checkPromises()).toEqual([])
+})

@@ -88,15 +88,12 @@ async function argsOf(how: ServerOptions, dir: string, port: number): Promise<st
 
 /** A machine that has much to do takes some seconds until the server listens. */
 async function answers(client: Redis): Promise<void> {
-  const late = performance.now() + 30_000
-  for (;;) {
-    const failure = await client.ping().then(
-      () => null,
-      (error: unknown) => error,
+  const isThere = () =>
+    client.ping().then(
+      () => true,
+      () => false,
     )
-    if (failure === null) return
-    if (performance.now() > late) throw failure
-  }
+  await until('redis-server answers', isThere, { timeoutMs: 30_000 })
 }
 
 async function launch(args: readonly string[], client: Redis): Promise<ChildProcess> {

@@ -2,7 +2,7 @@ import type { VendorOrder, VendorStage } from '../vendor/adapter.js'
 import type { Difference } from './difference.js'
 import { Draft } from './draft.js'
 import { endNamedBy } from './ends.js'
-import type { KnownDelivery } from './known-delivery.js'
+import { isStage, type KnownDelivery } from './known-delivery.js'
 import { stageIdOf, terminatedStage } from './stages.js'
 
 /** No check has so many; one that had would hold up the others of its process. */
@@ -17,13 +17,18 @@ export function diffOrder(id: string, known: readonly KnownDelivery[], vendor: V
   const stages = uniqueStages(vendor.stages, draft)
   if (vendor.status === 'canceled') {
     const last = terminatedStage(stages, now)
-    if (last !== null) stages.push(last)
+    if (last !== null) stages.push({ ...last, time: seenBefore(known, last.id) ?? now })
   }
   draft.keepVanished(stages)
   for (const stage of stages) draft.stage(stage)
   if (vendor.status === 'completed' && vendor.result) draft.result(vendor.result)
   if (vendor.status === 'canceled') draft.cancel()
   return draft.finish(stages.length > 0)
+}
+
+/** Our own last stage keeps its time for as long as it waits: a call that Feishu refused unseen had it, too. */
+function seenBefore(known: readonly KnownDelivery[], stageId: string): number | undefined {
+  return known.find((each) => each.state === 'pending' && isStage(each, stageId))?.seenAt
 }
 
 function uniqueStages(stages: readonly VendorStage[], draft: Draft): VendorStage[] {
