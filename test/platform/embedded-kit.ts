@@ -97,7 +97,7 @@ export const postmasterPid = async (dataDir: string) =>
 export async function until<T>(
   what: string,
   condition: () => T | Promise<T>,
-  patience = 60_000,
+  patience = 50_000,
 ): Promise<NonNullable<T>> {
   for (const deadline = Date.now() + patience; Date.now() < deadline; await sleep(10)) {
     const found = await condition()

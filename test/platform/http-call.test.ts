@@ -112,6 +112,9 @@ describe('lost', () => {
     const peer = await startPeer((_, response) => response.writeHead(200).write('half'))
     const answer = client().call(peer.origin, later)
     await eventually(() => peer.seen).toHaveLength(1)
+    // A whole call later, the half has come.
+    const other = await startPeer((_, response) => response.end())
+    await client().call(other.origin)
     pass(500)
     expect(await answer).toMatchObject({ kind: 'lost' })
     await eventually(() => peer.endings).toEqual(['ECONNRESET'])

@@ -99,6 +99,7 @@ describe('the table of answers, in its order', () => {
       const other = await startReceiving(ground, undefined, { webhook: { drainWithinMs: 30_000 } })
       onTestFinished(() => other.stop())
       const raw = rawPeer(other.port)
+      peers.push(raw)
       raw.send(head(defaultPath, headers))
       const part = Buffer.alloc(64 * 1024, 0x20)
       for (let index = 0; index < 96; index += 1) {
@@ -446,16 +447,16 @@ describe('when the inbox cannot answer', () => {
     const other = await startReceiving(
       ground,
       { accept: slow, isKnown: () => never },
-      { webhook: { answerWithinMs: 200 } },
+      { webhook: { answerWithinMs: 200, bodyWithinMs: 30_000 } },
     )
     const { body, headers } = push(firstApp, event())
     const raw = rawPeer(other.port)
-    raw.send(
-      head(defaultPath, [...Object.entries(headers), ['Content-Length', String(body.length)]]),
-      body.subarray(0, 2),
-    )
-    await pause(120)
-    raw.send(body.subarray(2))
+    // The answer to it comes when the time has begun.
+    const expecting: [string, string] = ['Expect', '100-continue']
+    raw.send(head(defaultPath, [...Object.entries(headers), ['Content-Length', String(body.length)], expecting]))
+    expect((await raw.answers(1))[0]?.status).toBe(100)
+    await pause(200)
+    raw.send(body)
     expect((await raw.answers(1))[0]?.status).toBe(503)
     raw.end()
     await other.stop()

@@ -2,12 +2,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { latch } from '../support/latch.js'
 import { deliver } from './lives.js'
 import { type Checked, expectRefused, orderCheck, startOperatedWorld } from './operator.js'
-import { eventually, modes, type World } from './world.js'
+import { eventually, modes, patient, type World } from './world.js'
 
 describe.each(modes)('an operator stops a check (%s)', (mode) => {
   let world: World
   beforeAll(async () => {
-    world = await startOperatedWorld(mode)
+    world = await startOperatedWorld(mode, patient)
   })
   afterAll(() => world.stop())
   afterEach(() => {

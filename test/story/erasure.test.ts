@@ -6,7 +6,7 @@ import { readEverything } from '../support/everything.js'
 import { latch } from '../support/latch.js'
 import { deliver, live, orderChecks, untilEnded } from './lives.js'
 import { type Checked, checked, expectRefused } from './operator.js'
-import { customApp, eventually, type Mode, modes, startWorld, type World, type WorldOptions } from './world.js'
+import { customApp, eventually, type Mode, modes, patient, startWorld, type World, type WorldOptions } from './world.js'
 
 let world: World | undefined
 
@@ -134,7 +134,7 @@ describe.each(modes)('a person asks to be erased (%s)', (mode) => {
   )
 
   it('while a stage is on its way to Feishu: it ends, and is the last', async () => {
-    const running = await begin(mode)
+    const running = await begin(mode, { env: patient })
     const check = order(running)
     await beginStage(running, check)
     const taking = latch()
@@ -159,7 +159,7 @@ describe.each(modes)('a person asks to be erased (%s)', (mode) => {
   })
 
   it('while the vendor is taking the order: it has it, and nobody here asks for it', async () => {
-    const running = await begin(mode)
+    const running = await begin(mode, { env: patient })
     const taking = latch()
     running.vendor.addFault({ match: { operation: 'orders.create' }, action: { kind: 'held', until: taking.opened } })
     const check = order(running)

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { forEachAtOnce } from '../../src/platform/at-once.js'
-import { type SandboxFeishu, until } from '../../src/sandbox/index.js'
+import { type PushAttempt, type SandboxFeishu, until } from '../../src/sandbox/index.js'
 import { customApp, storeApp, type World } from './world.js'
 
 /** What a story needs to know: both sides, and the operators' door for what it shows when it fails. */
@@ -42,11 +42,13 @@ export async function orderChecks(world: Scene, lives: readonly Life[], copies =
   return orders.map(({ id, life }) => ({ id, life }))
 }
 
-/** Copies of an event at once, and again until each is acknowledged: a machine that stood still answers 503, as it should. */
+/** Copies of an event at once, and one more until it is acknowledged: a machine that stood still answers 503, as it should. */
 export async function deliver(feishu: SandboxFeishu, eventId: string, copies = 1): Promise<void> {
   const attempts = await feishu.sendCopies(eventId, copies)
-  expect(attempts.filter(({ outcome, httpStatus }) => outcome === 'refused' && httpStatus !== 503)).toEqual([])
-  if (attempts.some(({ outcome }) => outcome !== 'acknowledged')) await deliver(feishu, eventId)
+  const isLate = ({ outcome, httpStatus }: PushAttempt) => outcome === 'timeout' || httpStatus === 503
+  expect(attempts.filter((attempt) => attempt.outcome !== 'acknowledged' && !isLate(attempt))).toEqual([])
+  const heard = async () => (await feishu.redeliver(eventId)).outcome === 'acknowledged'
+  if (attempts.some(isLate)) await until(`${eventId} acknowledged`, heard, { timeoutMs: 20_000, everyMs: 50 })
 }
 
 /** Lets one check live to its end in Feishu. */

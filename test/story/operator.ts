@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { until } from '../../src/sandbox/index.js'
 import { type LivedOrder, orderChecks, type Scene } from './lives.js'
-import { eventually, type Mode, startWorld, type World } from './world.js'
+import { eventually, type Mode, startWorld, type World, type WorldOptions } from './world.js'
 
 type Shown = Record<string, unknown>
 type Reply = Awaited<ReturnType<Scene['api']>>
@@ -27,8 +27,8 @@ export interface Checked {
 }
 
 /** With Redis, operators reach a process that neither asks the vendor nor calls Feishu. */
-export function startOperatedWorld(mode: Mode): Promise<World> {
-  return startWorld({ mode, ...(mode === 'redis' && { processes: ['receiver', 'poller,sync', 'poller,sync'] }) })
+export function startOperatedWorld(mode: Mode, env: WorldOptions['env'] = {}): Promise<World> {
+  return startWorld({ mode, env, ...(mode === 'redis' && { processes: ['receiver', 'poller,sync', 'poller,sync'] }) })
 }
 
 export async function orderCheck(world: Scene): Promise<Checked> {

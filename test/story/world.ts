@@ -118,6 +118,9 @@ export async function startSandboxes(options: Pick<WorldOptions, 'feishu' | 'ven
   return { feishu, vendor }
 }
 
+/** Of a service whose calls a test holds for as long as it likes. */
+export const patient = { FEISHU_TIMEOUT_MS: '30000', VENDOR_TIMEOUT_MS: '30000' }
+
 /** The environment of a service between two sandboxes, but for its database and its queue. */
 export function environment(feishu: SandboxFeishu, vendor: SandboxVendor): Record<string, string> {
   return {

@@ -19,7 +19,10 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dataDir = await mkdtemp(join(tmpdir(), 'bgc-test-'))
   const server = await startEmbeddedPostgres({ dataDir })
-  await waitForNoDisk(server.url)
+  await waitForNoDisk(server.url).catch(async (failure: unknown) => {
+    await server.stop()
+    throw failure
+  })
   project.provide('databaseUrl', server.url)
   return async () => {
     await server.stop()

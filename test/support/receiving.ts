@@ -24,7 +24,7 @@ export const defaultPath = '/webhooks/feishu/events'
 /** What is right is answered with 200 also by a machine that stands still for longer than Feishu waits. */
 const patient = { answerWithinMs: 30_000 }
 
-/** The webhook as the service opens it, over real HTTP; how soon it gives up is the test's to say. */
+/** The webhook over real HTTP, as the service opens it but for its patience, which is the test's to say. */
 export async function startReceiving(
   ground: Ground,
   override?: Inbox,

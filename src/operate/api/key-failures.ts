@@ -1,4 +1,4 @@
-/** Counts wrong keys by address. It forgets the addresses it heard of longest ago before it grows beyond its bound. */
+/** Counts wrong keys by address. It forgets those it heard of longest ago, a tenth at once, before it grows beyond its bound. */
 export interface KeyFailures {
   /** How long, in ms, wrong keys from there are answered with 429; 0 while they are not. */
   waitOf(address: string): number
@@ -17,8 +17,6 @@ export const usualLimit: FailureLimit = { most: 10, withinMs: 60_000, addresses:
 export function createKeyFailures(limit: FailureLimit, now = () => performance.now()): KeyFailures {
   // In the order of their last failure.
   const times = new Map<string, readonly number[]>()
-  // One iterator for all time: a new one would walk over the gaps that all deleted before it left behind.
-  const oldestFirst = times.keys()
   const recent = (address: string) => (times.get(address) ?? []).filter((at) => now() - at < limit.withinMs)
   return {
     waitOf: (address) => {
@@ -30,7 +28,17 @@ export function createKeyFailures(limit: FailureLimit, now = () => performance.n
       const failed = [...recent(address), now()].slice(-limit.most)
       times.delete(address)
       times.set(address, failed)
-      while (times.size > limit.addresses) times.delete(oldestFirst.next().value ?? address)
+      if (times.size > limit.addresses) forgetOldest(times, Math.max(1, Math.floor(limit.addresses / 10)))
     },
+  }
+}
+
+/** Many at once: whoever looks for the oldest walks over the gaps that all deleted before it left behind. */
+function forgetOldest(times: Map<string, unknown>, count: number): void {
+  let left = count
+  for (const oldest of times.keys()) {
+    if (left === 0) return
+    times.delete(oldest)
+    left -= 1
   }
 }

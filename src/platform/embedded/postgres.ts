@@ -26,7 +26,7 @@ export type EmbeddedLog = (event: string, fields: Record<string, unknown>) => vo
 
 export type EmbeddedOptions = { dataDir: string; log?: EmbeddedLog }
 
-/** PostgreSQL copies a folder for it and waits for the disk, which is slow right after all the files of a new cluster. */
+/** For the question and its answer: it copies a folder and waits for the disk, right after all the files of a new cluster. */
 const MAKE_DATABASE_MS = 60_000
 const FIRST_PAUSES_MS = [100, 300, 900, 2_700]
 

@@ -6,7 +6,7 @@ import { json, type Mangling } from './mangler.js'
 import { type PlacingRoom, startPlacingRoom } from './placing.js'
 
 let room: PlacingRoom
-const noTimeout = 20_000
+const longTimeout = 20_000
 
 afterEach(() => room.stop())
 
@@ -24,7 +24,7 @@ const vendors = [
 ] as const
 
 describe.each(vendors)('a vendor that honours %s', (_name, options, find) => {
-  /** With a timeout that comes soon, or with none that counts. */
+  /** With a timeout that comes soon, or a long one. */
   const open = async (timeoutMs?: number) => {
     room = await startPlacingRoom({ ...options, ...(timeoutMs !== undefined && { timeoutMs }) })
     if (find !== undefined) room.mangler.use((operation) => (operation === 'find' ? find : undefined))
@@ -60,7 +60,7 @@ describe.each(vendors)('a vendor that honours %s', (_name, options, find) => {
   it('has one order whatever it answered before it made any', () => placeAll(unclear, false))
 
   it('is understood at once when it answers oddly', async () => {
-    await placeAll(odd, true, noTimeout)
+    await placeAll(odd, true, longTimeout)
     expect(room.mangler.requests.map(({ operation }) => operation)).toEqual(Object.keys(odd).map(() => 'create'))
     expect(room.mangler.requests.filter(({ headers }) => headers.cookie !== undefined)).toEqual([])
   })
@@ -78,7 +78,7 @@ describe.each(vendors)('a vendor that honours %s', (_name, options, find) => {
   })
 
   it('has one order when a process dies between the answer and the commit', async () => {
-    await open(noTimeout)
+    await open(longTimeout)
     const id = await room.receive()
     const thawed = latch()
     const dying = room.startProcess(diesAfterPlacing(thawed.opened))
@@ -104,7 +104,7 @@ describe.each(vendors)('a vendor that honours %s', (_name, options, find) => {
   })
 
   it('has one order when a process hangs before its call until another has taken over', async () => {
-    await open(noTimeout)
+    await open(longTimeout)
     const id = await room.receive()
     const resumed = latch()
     const hung = room.startProcess((vendor) => ({
