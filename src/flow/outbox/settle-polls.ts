@@ -12,9 +12,10 @@ interface Ends {
 }
 
 /**
- * What settled ends mean for the polls of their orders, whose intervals begin anew where they go on. With its result an order's polls end, but for one that is due or
+ * What settled ends mean for the polls of their orders. With its result an order's polls end, but for one that is due or
  * under way: somebody may have said that the order changed, and it is asked for once more (src/flow/orders/poll-over.ts).
- * Where an end died, what the vendor said last is read anew: it may have taken that end back, or gone on after it.
+ * Where an end died, what the vendor said last is read anew: it may have taken that end back, or gone on after it. Polls
+ * that go on begin anew with the shortest interval.
  *
  * All at once and in the order in which a settlement of polls locks them, which holds no lane.
  */
